@@ -1,0 +1,1 @@
+"""The ways out: back office, liaison queues, notices."""

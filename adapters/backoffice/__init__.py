@@ -1,0 +1,1 @@
+"""Push of tickets and events to a back-office system."""

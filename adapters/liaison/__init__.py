@@ -1,0 +1,1 @@
+"""Liaison queues of the emergency services."""

@@ -1,0 +1,89 @@
+"""What a channel is to the rest: values in and out, and three small protocols."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from normalizer.schema import Attachment, Inbound, RequestType, Service, Status, Urgency, Value
+
+
+class Request(Value, frozen=True, kw_only=True):
+    """An HTTP push, free of any server's types."""
+
+    method: str
+    headers: Mapping[str, str]  #: names in lower case
+    body: bytes
+    fields: Mapping[str, str] | None = None  #: of a form; None where the body is not one
+    attachments: tuple[Attachment, ...] = ()  #: files of a form, stored already
+    query: Mapping[str, str] = {}
+    path_secret: str | None = None
+    remote: str = ""
+
+
+class Reply(Value, frozen=True, kw_only=True):
+    """What is answered to a push."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+
+
+class Receipt(Value, frozen=True, kw_only=True):
+    """What accepting a message came to, told only after it was durable."""
+
+    number: str
+    query_code: str
+    duplicate: bool
+    status: Status
+    urgency: Urgency
+    services: tuple[Service, ...]
+    type: RequestType
+    received_at: datetime  #: in the instance's time zone
+    message: str  #: what the citizen should read
+    incidents: tuple[str, ...] = ()
+
+
+#: All that a channel ever knows of the gateway. Raises `StoreError` when nothing was stored and
+#: `Conflict` when the key was used with other content.
+Accept = Callable[[Inbound], Awaitable[Receipt]]
+
+
+class Webhook(Protocol):
+    """A channel that is pushed to over HTTP: three pure functions."""
+
+    def authenticate(self, request: Request, now: datetime) -> None:
+        """Return if the push is genuine, else raise `Unauthorized`."""
+        ...
+
+    def parse(self, request: Request, now: datetime) -> Sequence[Inbound]:
+        """Return what was sent. Raises `Malformed`, `Oversized` or `Ignored`."""
+        ...
+
+    def reply(self, request: Request, receipts: Sequence[Receipt]) -> Reply:
+        """Return the answer that the carrier expects once every message is durable."""
+        ...
+
+
+class Listener(Protocol):
+    """A channel that owns a socket or a session."""
+
+    async def run(self, accept: Accept) -> None:
+        """Serve until cancelled."""
+        ...
+
+
+class Message(Value, frozen=True, kw_only=True):
+    """What is to be told to somebody by a channel."""
+
+    key: str  #: the same on every try
+    text: str
+    title: str | None = None
+    urgent: bool = False  #: an alarm: own lane, no quiet hours
+
+
+class Messenger(Protocol):
+    """The way out of a two-way channel."""
+
+    async def send(self, to: str, message: Message) -> str:
+        """Send and return the carrier's id of it. Raises `TryLater` or `Gone`."""
+        ...

@@ -1,0 +1,1 @@
+"""The webhook channel: any partner platform, signed per Standard Webhooks."""

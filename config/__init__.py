@@ -1,0 +1,1 @@
+"""Settings, region packs, lexicons and the other data that the gateway ships with."""

@@ -1,0 +1,1 @@
+"""The application: accept, assess, route, store, dispatch."""

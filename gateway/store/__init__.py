@@ -1,0 +1,1 @@
+"""Where tickets, events, deliveries and incidents are kept."""
