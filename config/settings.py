@@ -1,7 +1,12 @@
-"""The settings of an instance (contract section 2), one frozen model a section."""
+"""The settings of an instance (contract section 2), one frozen model a section.
+
+The sections of channels and adapters stay raw mappings here: only their plug-ins know what
+belongs in them, and ``config`` never imports a plug-in.
+"""
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,12 +14,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
+#: Name of the desk that takes what other desks return or do not answer.
+DUTY = "duty"
+
 
 def parse_duration(value: object) -> object:
     """Turn ``30s``, ``5m``, ``2h`` or ``3d`` into a timedelta; other values pass unchanged."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"(\d{1,9})([smhd])", value)
+    found = re.fullmatch(r"(\d{1,6})([smhd])", value, re.ASCII)
     if found is None:
         raise ValueError("a duration is a number and one of s, m, h, d: 30s, 5m, 2h, 3d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
@@ -28,20 +36,25 @@ def as_list(value: object) -> object:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-OneOrMany = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+#: Text that says something.
+Word = Annotated[str, Field(min_length=1)]
+
+#: One value or a list of them; an empty list could never hold and is an error.
+OneOrMany = Annotated[tuple[Word, ...], BeforeValidator(as_list), Field(min_length=1)]
 
 
 class Section(BaseModel):
     """A part of the configuration: frozen, unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Instance(Section):
     """Who runs this gateway."""
 
-    name: str = "12345"
-    region: str = "suzhou"  #: name of the rule pack
+    name: Word = "12345"
+    #: Name of the rule pack, ``regions/<region>.yaml``; letters, digits, ``-`` and ``_``.
+    region: str = Field(default="suzhou", pattern=r"^[a-z0-9][a-z0-9_-]*$")
     timezone: str = "Asia/Shanghai"
 
     @field_validator("timezone")
@@ -49,7 +62,7 @@ class Instance(Section):
     def _known(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("not a time zone of the IANA database; e.g. Asia/Shanghai") from None
         return value
 
@@ -62,23 +75,51 @@ class Instance(Section):
 class Http(Section):
     """Where the HTTP side listens."""
 
-    host: str = "127.0.0.1"
+    host: Word = "127.0.0.1"
     port: int = Field(default=8345, ge=0, le=65535)  #: 0: any free one
+    #: What citizens' clients and the back office call us; the ``source`` of every event.
     public_url: str = "http://127.0.0.1:8345"
-    #: Addresses of reverse proxies whose X-Forwarded-For is believed.
+    #: Addresses or networks of reverse proxies whose X-Forwarded-For is believed.
     trusted_proxies: tuple[str, ...] = ()
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("an absolute http or https URL without query; e.g. https://12345.example")
+        return value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError("an IP address or network; e.g. 10.0.0.0/8") from None
+        return value
 
 
 class StoreAt(Section):
     """Where the store is."""
 
-    url: str = "sqlite:///var/gateway.db"
+    #: ``sqlite:///PATH`` (PATH relative to the file it stands in, ``sqlite:////PATH`` absolute)
+    #: or ``postgresql://user:pw@host/db``. Not shown in reprs: it may hold a password.
+    url: str = Field(default="sqlite:///var/gateway.db", repr=False)
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not re.match(r"sqlite:///.|postgres(ql)?://.", value):
+            raise ValueError("sqlite:///PATH or postgresql://user:pw@host/db")
+        return value
 
 
 class QueueAt(Section):
     """Where the liaison queues are."""
 
-    url: str = "embedded:"
+    #: ``embedded:`` or ``redis://host:port/db``. Not shown in reprs: it may hold a password.
+    url: str = Field(default="embedded:", repr=False)
 
     @field_validator("url")
     @classmethod
@@ -91,48 +132,68 @@ class QueueAt(Section):
 class Rung(Section):
     """One step of a ladder: whom to call ``after`` an incident was raised."""
 
-    after: Duration
+    after: Duration  #: counted from the moment the incident was raised
     to: Literal["desk", "sms", "phone", "email", "duty"]
-    number: str | None = None  #: E.164, for sms and phone
-    address: str | None = None  #: for email
+    number: str | None = Field(default=None, pattern=r"^\+?[0-9]{3,15}$")  #: for sms and phone
+    address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")  #: for email
 
 
 class Desk(Section):
     """A liaison desk."""
 
     label: str | None = None
+    #: Without one the desk's interface answers loopback only, and takes no answer without it.
     token: SecretStr | None = None
     ack_within: Duration = timedelta(seconds=30)
-    ladder: tuple[Rung, ...] = ()
+    ladder: tuple[Rung, ...] = ()  #: empty: `Settings.ladder` supplies one
+
+    @field_validator("token")
+    @classmethod
+    def _filled(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            raise ValueError("an empty token lets everybody in: set one or leave the key out")
+        return value
+
+    @field_validator("ack_within")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("at least 1s")
+        return value
 
 
 class When(Section):
-    """Conditions of a route; all that are named must hold."""
+    """Conditions of a route; all that are named must hold, any value of a list will do."""
 
-    channel: OneOrMany | None = None
-    account: OneOrMany | None = None
-    called: OneOrMany | None = None
+    channel: OneOrMany | None = None  #: kind of channel
+    account: OneOrMany | None = None  #: name of a configured channel
+    called: OneOrMany | None = None  #: number the citizen dialled or wrote to
     type: OneOrMany | None = None
     domain: OneOrMany | None = None
     urgency: OneOrMany | None = None
-    place: OneOrMany | None = None
-    requester: OneOrMany | None = None
-    text: OneOrMany | None = None
-    hours: OneOrMany | None = None
+    place: OneOrMany | None = None  #: adcode, its first digits, or a name within the place
+    requester: OneOrMany | None = None  #: person or enterprise
+    text: OneOrMany | None = None  #: words in the text, or ``/regular expression/``
+    hours: OneOrMany | None = None  #: ``08:00-18:00``, ``workdays``, ``holidays``, or both joined
+
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """Return the conditions that are named, in the order of the contract."""
+        fields = type(self).model_fields
+        return {name: values for name in fields if (values := getattr(self, name)) is not None}
 
 
 class Send(Section):
     """Where a route leads."""
 
-    to: str
-    unit: str | None = None
-    assist: tuple[str, ...] = ()
+    to: Word  #: name of an adapter
+    unit: Word | None = None  #: None: the region's rule pack decides
+    assist: tuple[Word, ...] = ()
 
 
 class Route(Section):
     """One row of the routing table."""
 
-    name: str
+    name: Word
     when: When | None = None
     send: Send
 
@@ -144,7 +205,26 @@ class Settings(Section):
     http: Http = Http()
     store: StoreAt = StoreAt()
     queue: QueueAt = QueueAt()
-    channels: tuple[dict[str, Any], ...] = ()
-    adapters: tuple[dict[str, Any], ...] = ()
-    liaison: dict[str, Desk] = {}
-    routes: tuple[Route, ...]
+    #: Not shown in reprs, as the raw sections hold passwords.
+    channels: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
+    adapters: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
+    liaison: dict[str, Desk] = {}  #: by service: 110, 119 … gas, heat, and ``duty``
+    routes: tuple[Route, ...] = Field(min_length=1)
+
+    def desk(self, service: str) -> Desk:
+        """Return the desk of a service, with the defaults where none is configured."""
+        return self.liaison.get(service) or Desk()
+
+    def ladder(self, service: str) -> tuple[Rung, ...]:
+        """Return the rungs for a service's incidents, never empty.
+
+        A desk without a ladder of its own is called at once, and after ``ack_within`` the duty
+        desk, where one is configured, else the same desk again.
+        """
+        desk = self.desk(service)
+        if desk.ladder:
+            return desk.ladder
+        second: Literal["desk", "duty"] = (
+            "duty" if DUTY in self.liaison and service != DUTY else "desk"
+        )
+        return (Rung(after=timedelta(0), to="desk"), Rung(after=desk.ack_within, to=second))

@@ -290,6 +290,7 @@ class Inbound(Value, frozen=True, kw_only=True):
     #: What repeats are known by within (channel, account); None where two equal messages are
     #: two acts, as with web requests that carry no idempotency key.
     key: str | None = None
+    key_name: str = "id"  #: what the sender calls ``key``, for errors
     digest: str = ""  #: of the content, to tell a repeat from a reuse of the key
     requester: Requester = Requester()
     title: str | None = None

@@ -1,0 +1,298 @@
+"""The judge: how urgent a text is, who must come, what it is about, and why.
+
+One pure function, `assess`. It reads the text once with the rulebook (`gateway.clauses`), weighs
+every happening under the frames that govern it, and adds what stands nearby. From weight
+`Settings.emergency` a happening is an emergency; from `Settings.doubt` a human must look
+(``urgent`` with ``verify``); a happening that is certain in its own clause is never taken below
+that by what the rest of the text says.
+"""
+
+import re
+from collections.abc import Iterable
+
+from gateway.clauses import Hit, Reading, Standing, read, rearmed, standing
+from gateway.labels import Label, best
+from gateway.rulebook import Kind, Reach, Role, Rulebook, Settings
+from normalizer.schema import (
+    EMERGENCY_SERVICES,
+    Domain,
+    Evidence,
+    Judged,
+    RequestType,
+    Service,
+    Urgency,
+    Value,
+)
+from normalizer.text import fold
+
+#: Most items of evidence, so that a person can read them all.
+MOST_EVIDENCE = 12
+#: Least weight of a happening beside the main one for its own services to be called as well.
+_COUNTS = 0.45
+#: Letters of scripts that the lexicons hold no word of: a human reads those texts.
+_FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
+_READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+class _Weighed(Value, frozen=True, kw_only=True):
+    """One happening with everything that speaks for and against it."""
+
+    weight: float
+    hit: Hit
+    kind: Kind
+    beside: tuple[Hit, ...] = ()  #: other happenings and signs that add to it
+    against: tuple[Hit, ...] = ()
+    present: frozenset[str] = frozenset()  #: kinds and signs nearby
+
+
+class _Span(Value, frozen=True, kw_only=True):
+    """Turns offsets of the read text, title first, into offsets of the ticket's text."""
+
+    text: str
+    shift: int
+
+    def evidence(self, claim: str, hit: Hit, weight: float) -> Evidence:
+        start, end = hit[0] - self.shift, hit[1] - self.shift
+        if start < 0:  # found in a title that is no part of the text
+            start = end = 0
+        return Evidence(
+            claim=claim,
+            rule=hit[2].rule,
+            text=self.text[start:end],
+            start=start,
+            end=end,
+            weight=round(weight, 2),
+        )
+
+    def rule(self, claim: str, rule: str, weight: float = 0.0) -> Evidence:
+        return Evidence(claim=claim, rule=rule, text="", start=0, end=0, weight=weight)
+
+
+def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None) -> Judged:
+    """Return what the rulebook makes of a text.
+
+    Args:
+        text: The normalized text of the ticket; evidence spans are code points into it.
+        folded: Its matching form (`normalizer.text.fold`), of the same length.
+        rulebook: As loaded.
+        title: The citizen's own title, if any; it is read before the text and weighs more for
+            type and domain. Evidence from a title that is no part of the text has an empty span.
+    """
+    head = fold(title) if title else ""
+    shift = 0 if not head or folded.startswith(head) else len(head) + 1
+    body = f"{head}\n{folded}" if shift else folded
+    span = _Span(text=text, shift=shift)
+    reading = read(body, rulebook)
+    weighed = _weigh(body, reading, rulebook)
+    urgency, verify, chosen, evidence = _urgency(body, weighed, span, rulebook)
+    kind = chosen.kind if chosen else None
+    services = _services(chosen, weighed) if chosen else ()
+    if chosen and services:
+        evidence.append(span.evidence("services", chosen.hit, 1.0))
+    sure = kind if urgency is Urgency.EMERGENCY else None
+    type_, why_type = _type(best(body, reading, Role.TYPE, rulebook, len(head)), span, sure)
+    about = best(body, reading, Role.DOMAIN, rulebook, len(head))
+    domain, why_domain = _domain(about, span, sure)
+    return Judged(
+        urgency=urgency,
+        verify=verify,
+        services=services,
+        kind=kind.name if kind else None,
+        type=type_,
+        domain=domain,
+        evidence=tuple((*evidence, *why_type, *why_domain))[:MOST_EVIDENCE],
+        version=rulebook.version,
+    )
+
+
+# urgency
+
+
+def _weigh(body: str, reading: Reading, rulebook: Rulebook) -> list[_Weighed]:
+    """Return the happenings, the weightiest first; cancelled ones last with weight 0."""
+    if not reading.happenings:
+        return []
+    stands = standing(reading, rulebook)
+    settings = rulebook.settings
+    whole = _whole_text_frames(reading)
+    malus = sum(frame[2].weight for frame in whole)
+    length = len(body)
+    bonus = settings.brief_bonus if length < settings.brief else 0.0
+    if length > settings.long:
+        malus += settings.long_malus
+    result = [_add_up(stand, stands, reading, rulebook, bonus, malus, whole) for stand in stands]
+    result.sort(key=lambda item: (-item.weight, -item.kind.rank, item.hit[0], item.hit[2].rule))
+    return result
+
+
+def _whole_text_frames(reading: Reading) -> tuple[Hit, ...]:
+    strongest: dict[str, Hit] = {}
+    for frame in reading.frames:
+        if frame[2].reach is Reach.TEXT:
+            strongest.setdefault(frame[2].name, frame)
+    return tuple(strongest.values())
+
+
+def _add_up(  # noqa: PLR0913 - one sum, its terms spelled out
+    stand: Standing,
+    stands: list[Standing],
+    reading: Reading,
+    rulebook: Rulebook,
+    bonus: float,
+    malus: float,
+    whole: tuple[Hit, ...],
+) -> _Weighed:
+    hit, net, frames = stand
+    kind = rulebook.kinds[hit[2].name]
+    if net <= 0:
+        return _Weighed(weight=0.0, hit=hit, kind=kind, against=frames)
+    beside = _beside(hit, stands, reading, rulebook.settings.reach)
+    weight = net + bonus + sum(added for added, _ in beside.values())
+    against = frames
+    if malus and not rearmed(hit, reading):
+        weight -= malus
+        against = (*frames, *whole)
+    settings = rulebook.settings
+    if hit[2].tier == "always":
+        weight = max(weight, settings.emergency if malus < settings.all else settings.doubt)
+    elif net >= settings.certain:
+        weight = max(weight, settings.doubt)
+    return _Weighed(
+        weight=weight,
+        hit=hit,
+        kind=kind,
+        beside=tuple(other for _, other in beside.values()),
+        against=against,
+        present=_present(beside, rulebook),
+    )
+
+
+def _beside(
+    hit: Hit, stands: list[Standing], reading: Reading, reach: int
+) -> dict[str, tuple[float, Hit]]:
+    """Return by kind and sign the strongest that stands within reach of a happening."""
+    low, high = hit[0] - reach, hit[1] + reach
+    name = hit[2].name
+    found: dict[str, tuple[float, Hit]] = {}
+    for other, net, _ in stands:
+        if net <= 0 or other[1] < low or other[0] > high or other is hit:
+            continue
+        if other[0] < hit[1] and hit[0] < other[1]:
+            continue  # the same words are counted once
+        same = other[2].name == name
+        added = net / 2 if same else net
+        if other[2].name not in found or found[other[2].name][0] < added:
+            found[other[2].name] = (added, other)
+    for sign in reading.signs:
+        if low <= sign[1] and sign[0] <= high and sign[2].name not in found:
+            found[sign[2].name] = (sign[2].weight, sign)
+    return found
+
+
+def _present(beside: dict[str, tuple[float, Hit]], rulebook: Rulebook) -> frozenset[str]:
+    names = set(beside)
+    for name in beside:
+        kind = rulebook.kinds.get(name)
+        if kind and kind.counts_as:
+            names.add(kind.counts_as)
+    return frozenset(names)
+
+
+def _urgency(
+    body: str, weighed: list[_Weighed], span: _Span, rulebook: Rulebook
+) -> tuple[Urgency, bool, _Weighed | None, list[Evidence]]:
+    settings = rulebook.settings
+    strong = [item for item in weighed if item.weight >= settings.doubt]
+    grave = [item for item in strong if item.kind.level == "emergency"]
+    if grave:
+        urgency, verify = _grade(grave[0], settings)
+        chosen = _main(grave, settings.emergency if not verify else settings.doubt)
+    elif alone := rulebook.alone.get(_NOT_WORD.sub("", body)):
+        hit = (0, len(body), alone)
+        chosen = _Weighed(weight=alone.weight, hit=hit, kind=rulebook.kinds[alone.name])
+        urgency, verify = Urgency.EMERGENCY, False
+    elif strong:
+        urgency, verify, chosen = Urgency.URGENT, False, strong[0]
+    else:
+        return _nothing(body, weighed, span)
+    evidence = _why(chosen, span)
+    if verify:
+        evidence.append(span.evidence("verify", chosen.hit, chosen.weight))
+    return urgency, verify, chosen, evidence
+
+
+def _grade(item: _Weighed, settings: Settings) -> tuple[Urgency, bool]:
+    if item.weight >= settings.emergency:
+        return Urgency.EMERGENCY, False
+    return Urgency.URGENT, True
+
+
+def _main(grave: list[_Weighed], least: float) -> _Weighed:
+    """Return the happening that names the incident: causes rank above their effects."""
+    candidates = [item for item in grave if item.weight >= least]
+    return max(candidates, key=lambda item: (item.kind.rank, item.weight, -item.hit[0]))
+
+
+def _nothing(
+    body: str, weighed: list[_Weighed], span: _Span
+) -> tuple[Urgency, bool, None, list[Evidence]]:
+    if not body.strip():
+        return Urgency.NORMAL, True, None, [span.rule("verify", "empty")]
+    foreign = _FOREIGN.search(body)
+    if foreign and len(_FOREIGN.findall(body)) > len(_READABLE.findall(body)):
+        return Urgency.NORMAL, True, None, [span.rule("verify", "script")]
+    evidence = []
+    for item in weighed[:2]:
+        for frame in item.against[:1]:
+            evidence.append(span.evidence("urgency", item.hit, item.weight))
+            evidence.append(span.evidence("urgency", frame, -min(frame[2].weight, 1.0)))
+    return Urgency.NORMAL, False, None, evidence or [span.rule("urgency", "nothing.found")]
+
+
+def _why(item: _Weighed, span: _Span) -> list[Evidence]:
+    """Return the happening, what adds most to it and what speaks against it."""
+    beside = sorted(item.beside, key=lambda hit: (-hit[2].weight, hit[0]))[:3]
+    against = sorted(item.against, key=lambda hit: (-hit[2].weight, hit[0]))[:2]
+    return [
+        span.evidence("urgency", item.hit, item.weight),
+        *(span.evidence("urgency", hit, hit[2].weight) for hit in beside),
+        *(span.evidence("urgency", hit, -min(hit[2].weight, 1.0)) for hit in against),
+    ]
+
+
+def _services(chosen: _Weighed, weighed: Iterable[_Weighed]) -> tuple[Service, ...]:
+    """Return who must come: the kind's own services, then what stands beside it asks for."""
+    kind = chosen.kind
+    services = list(kind.services)
+    for name, more in kind.also.items():
+        if name in chosen.present:
+            services.extend(more)
+    for item in weighed:
+        near = item.kind.name in chosen.present and item.weight >= _COUNTS
+        if near and item.kind.level == "emergency" and item.kind.counts_as:
+            services.extend(item.kind.services)
+    once = tuple(dict.fromkeys(services))
+    if kind.level == "urgent":
+        return tuple(one for one in once if one not in EMERGENCY_SERVICES) or once
+    return once
+
+
+# type and domain
+
+
+def _type(label: Label | None, span: _Span, sure: Kind | None) -> tuple[RequestType, list[Evidence]]:
+    if sure:
+        return RequestType.HELP, [span.rule("type", "emergency", 1.0)]
+    if label is None:
+        return RequestType.CONSULTATION, [span.rule("type", "nothing.found")]
+    why = [span.evidence("type", hit, weight) for weight, hit in label.hits[:1]]
+    return RequestType(label.name), why
+
+
+def _domain(label: Label | None, span: _Span, sure: Kind | None) -> tuple[Domain, list[Evidence]]:
+    if sure and sure.domain:
+        return sure.domain, [span.rule("domain", f"kind.{sure.name}", 1.0)]
+    if label is None:
+        return Domain.OTHER, [span.rule("domain", "nothing.found")]
+    return Domain(label.name), [span.evidence("domain", hit, weight) for weight, hit in label.hits]

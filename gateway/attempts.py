@@ -1,0 +1,36 @@
+"""Counting wrong query codes, so that nobody can guess their way to a ticket."""
+
+from collections import OrderedDict, deque
+
+#: Wrong codes that a number or an address may give within the window (contract section 4).
+ALLOWED = 10
+WINDOW_S = 600.0
+#: Numbers and addresses remembered; the least recently wrong is forgotten first.
+KEPT = 50_000
+
+
+class Attempts:
+    """Wrong tries a key within a sliding window."""
+
+    def __init__(self) -> None:
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def blocked_for(self, key: str, now: float) -> float:
+        """Return the seconds until ``key`` may try again, 0 if it may now."""
+        tries = self._wrong.get(key)
+        if tries is None:
+            return 0.0
+        while tries and tries[0] <= now - WINDOW_S:
+            tries.popleft()
+        if not tries:
+            del self._wrong[key]
+            return 0.0
+        return tries[0] + WINDOW_S - now if len(tries) >= ALLOWED else 0.0
+
+    def wrong(self, key: str, now: float) -> None:
+        """Count a wrong try."""
+        tries = self._wrong.setdefault(key, deque(maxlen=ALLOWED))
+        tries.append(now)
+        self._wrong.move_to_end(key)
+        if len(self._wrong) > KEPT:
+            self._wrong.popitem(last=False)

@@ -1,0 +1,148 @@
+"""What comes back from the back office: steps of handling units, and paging for reconciliation."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from channels.webhook.codec import verify
+from gateway.clock import Clock
+from gateway.lifecycle import ALLOWED_FROM, Work, WorkRules, check_step, event_of
+from gateway.problems import problem, problem_of
+from gateway.store.base import Change, NewEvent, Store
+from gateway.view import Public, publish
+from normalizer.errors import Malformed, NotAllowed, StoreError, Unauthorized
+from normalizer.number import is_number
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "hotline.work."
+_PAGE = 200
+_ROUNDS = 8
+
+
+class _Envelope(msgspec.Struct):
+    """The parts of a CloudEvent that matter here."""
+
+    id: str
+    type: str
+    specversion: str
+    data: Work
+
+
+class BackOffice:
+    """The handlers of ``/api/v1/backoffice/{adapter}``."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        public: Public,
+        secrets: Mapping[str, bytes],
+        rules: Callable[[], WorkRules],
+    ) -> None:
+        """Make the handlers.
+
+        Args:
+            store: Where tickets are.
+            clock: The time.
+            public: What views need.
+            secrets: Signing key of each back-office adapter by name.
+            rules: The region's rules in force.
+        """
+        self._store = store
+        self._clock = clock
+        self._public = public
+        self._secrets = secrets
+        self._rules = rules
+
+    async def events(self, request: web.Request) -> web.Response:
+        """Take one step of a handling unit."""
+        try:
+            body = await self._authentic(request)
+            envelope = self._decode(body)
+            await self._take(envelope)
+        except (Unauthorized, Malformed, NotAllowed) as error:
+            return problem_of(error, unauthorized=401)
+        except LookupError:
+            return problem(404, "no ticket of this number", field="data.number")
+        return web.Response(status=202)
+
+    async def _authentic(self, request: web.Request) -> bytes:
+        secret = self._secrets.get(request.match_info["adapter"])
+        body = await request.read()
+        if secret is None:
+            raise Unauthorized("no back-office adapter of this name")
+        headers = {k.lower(): v for k, v in request.headers.items()}
+        verify(headers, body, (secret,), self._clock.now())
+        return body
+
+    @staticmethod
+    def _decode(body: bytes) -> _Envelope:
+        try:
+            envelope = msgspec.json.decode(body, type=_Envelope)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed("body", f"not a CloudEvent of ours: {error}") from None
+        if envelope.type.removeprefix(_PREFIX) not in ALLOWED_FROM:
+            known = ", ".join(_PREFIX + step for step in ALLOWED_FROM)
+            raise Malformed("type", f"one of {known}")
+        return envelope
+
+    async def _take(self, envelope: _Envelope) -> None:
+        step, work = envelope.type.removeprefix(_PREFIX), envelope.data
+        for _ in range(_ROUNDS):
+            stored = await self._store.ticket(work.number) if is_number(work.number) else None
+            if stored is None:
+                raise LookupError(work.number)
+            if any(event.key == envelope.id for event in stored.events):
+                return
+            check_step(step, work, stored, self._rules())
+            changed = await self._store.change(
+                Change(
+                    ticket_id=stored.ticket.id,
+                    events=(self._event(step, work, envelope.id),),
+                    if_version=stored.version,
+                )
+            )
+            if changed.written or changed.duplicate:
+                log.info("backoffice.step", extra={"step": step, "number": work.number})
+                return
+        raise StoreError("the ticket is being changed by too many at once")
+
+    def _event(self, step: str, work: Work, key: str) -> NewEvent:
+        data: dict[str, Any] = {"unit": work.unit}
+        if work.by is not None:
+            data["by"] = work.by
+        if work.until is not None:
+            data["until"] = work.until.isoformat()
+        return NewEvent(
+            at=self._clock.now(),
+            event=event_of(step),
+            by=work.unit,
+            text=work.text,
+            data=data,
+            key=key,
+        )
+
+    async def tickets(self, request: web.Request) -> web.Response:
+        """Give a page of all tickets, in the order in which they were stored."""
+        try:
+            await self._authentic(request)
+        except Unauthorized as error:
+            return problem_of(error, unauthorized=401)
+        stored = await self._store.page(request.query.get("after", ""), _PAGE)
+        page = {
+            "tickets": [publish(one, self._public) for one in stored],
+            "next": stored[-1].ticket.id if len(stored) == _PAGE else None,
+        }
+        return web.Response(body=msgspec.json.encode(page), content_type="application/json")
+
+
+def routes(office: BackOffice) -> list[web.RouteDef]:
+    """Return the routes of this module."""
+    return [
+        web.post("/api/v1/backoffice/{adapter}/events", office.events),
+        web.get("/api/v1/backoffice/{adapter}/tickets", office.tickets),
+    ]

@@ -1,0 +1,388 @@
+"""What a citizen does with a ticket of theirs: ask, add, rate, withdraw."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+from normalizer.normalize import Normalized, normalize
+from normalizer.number import is_number
+
+from gateway.accept import Outbox, Reporter, lane_of
+from gateway.assess import assess
+from gateway.attempts import Attempts
+from gateway.clock import Clock
+from gateway.compose import Rules
+from gateway.ids import new_id
+from gateway.links import same_code
+from gateway.store.base import (
+    Change,
+    IncidentReport,
+    Lane,
+    NewDelivery,
+    NewEvent,
+    Store,
+    StoredTicket,
+)
+from gateway.view import Public, history, publish, status_of
+from normalizer.errors import GatewayError, Malformed, NotAllowed, StoreError
+from normalizer.schema import (
+    LABELS,
+    Attachment,
+    Decision,
+    HistoryEntry,
+    Inbound,
+    Judged,
+    Limits,
+    RequestType,
+    Service,
+    Status,
+    Ticket,
+    Urgency,
+    Value,
+)
+
+#: Further words on a ticket may be this long; the first message's own limit.
+TEXT_MAX = 20_000
+#: Times a change is decided anew because somebody else changed the ticket meanwhile.
+ROUNDS = 8
+#: From best to worst; a region's scale is a part of it (contract section 4).
+RATINGS = (
+    "very_satisfied",
+    "satisfied",
+    "basically_satisfied",
+    "dissatisfied",
+    "very_dissatisfied",
+)
+_OVER = (Status.CLOSED, Status.REFUSED, Status.WITHDRAWN)
+#: Events whose text was written for the citizen; every other text may hold personal data.
+_TOLD = ("refused", "answered", "returned", "extended", "closed", "reopened")
+
+
+class NotFound(GatewayError):
+    """No ticket of this number opens with this code; which of the two is wrong stays secret."""
+
+    code = "not_found"
+
+
+class TooMany(GatewayError):
+    """Too many wrong codes.
+
+    Attributes:
+        after_s: Seconds until the next try.
+    """
+
+    code = "too_many"
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__("too many wrong query codes; please wait")
+        self.after_s = after_s
+
+
+class Progress(Value, frozen=True, kw_only=True):
+    """A ticket as its citizen may see it by number and code: no personal data."""
+
+    number: str
+    status: Status
+    status_label: str
+    type: RequestType
+    type_label: str
+    urgency: Urgency
+    urgency_label: str
+    services: tuple[Service, ...]
+    received_at: datetime
+    acceptance: Decision
+    limits: Limits
+    unit: str | None
+    duplicate_of: str | None
+    exercise: bool
+    history: tuple[HistoryEntry, ...]
+    rating: str | None
+    can_rate: bool
+    can_withdraw: bool
+    ratings: tuple[str, ...]  #: the region's scale, best first
+
+
+class Done(Value, frozen=True, kw_only=True):
+    """A step that was taken."""
+
+    number: str
+    status: Status
+    status_label: str
+    urgency: Urgency
+    services: tuple[Service, ...]
+    escalated: bool = False  #: the words just added made it an emergency
+
+
+class Citizen:
+    """The steps that number and query code open."""
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Callable[[], Rules],
+        clock: Clock,
+        public: Public,
+        reporter: Reporter,
+        outbox: Outbox,
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._public = public
+        self._reporter = reporter
+        self._outbox = outbox
+        self._attempts = Attempts()
+
+    async def _open(self, number: str, code: str, remote: str) -> StoredTicket:
+        now = self._clock.monotonic()
+        keys = (f"number {number[:32]}", f"address {remote}")
+        if wait := max(self._attempts.blocked_for(key, now) for key in keys):
+            raise TooMany(wait)
+        stored = await self._store.ticket(number) if is_number(number) else None
+        # An unknown number costs the same comparison, so that time does not tell it apart.
+        ticket_id = stored.ticket.id if stored else ""
+        if not same_code(self._store.secret, ticket_id, code) or stored is None:
+            for key in keys:
+                self._attempts.wrong(key, now)
+            raise NotFound("no request with this number and query code")
+        return stored
+
+    async def progress(self, number: str, code: str, remote: str) -> Progress:
+        """Return where the ticket stands.
+
+        Raises:
+            NotFound: Number or code is wrong.
+            TooMany: Wrong codes from this address or for this number are over the limit.
+        """
+        return self._progress(await self._open(number, code, remote))
+
+    def _progress(self, stored: StoredTicket) -> Progress:
+        shown = publish(stored, self._public)
+        ratings = [e.data["rating"] for e in stored.events if e.event == "rated"]
+        return Progress(
+            number=stored.number,
+            status=shown.status,
+            status_label=shown.status_label,
+            type=shown.type,
+            type_label=shown.type_label,
+            urgency=shown.urgency,
+            urgency_label=shown.urgency_label,
+            services=shown.services,
+            received_at=shown.received_at,
+            acceptance=shown.acceptance,
+            limits=shown.limits,
+            unit=shown.route.unit,
+            duplicate_of=shown.related.duplicate_of,
+            exercise=shown.exercise,
+            history=tuple(
+                msgspec.structs.replace(h, text=h.text if h.event in _TOLD else None)
+                for h in history(stored.events, self._public.zone)
+            ),
+            rating=ratings[-1] if ratings else None,
+            can_rate=_answered(stored) and not ratings,
+            can_withdraw=shown.status not in _OVER,
+            ratings=self._scale(),
+        )
+
+    def _scale(self) -> tuple[str, ...]:
+        allowed = self._rules().pack.rating_scale
+        return tuple(r for r in RATINGS if r in allowed) if allowed else RATINGS
+
+    async def add(
+        self,
+        number: str,
+        code: str,
+        remote: str,
+        text: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        key: str | None = None,
+    ) -> Done:
+        """Put further words on the ticket; they are judged like the first ones.
+
+        Raises:
+            NotFound, TooMany: As `progress`.
+            Malformed: The text is empty or too long.
+        """
+        if not text.strip() or len(text) > TEXT_MAX:
+            raise Malformed("text", f"between 1 and {TEXT_MAX:,} characters")
+        stored = await self._open(number, code, remote)
+        seen, judged = self._judge(stored.ticket, text)
+        now = self._clock.now()
+        reports: tuple[IncidentReport, ...] = ()
+        data: dict[str, object] = {
+            "message": {
+                "at": now.astimezone(self._public.zone),
+                "text": seen.content.text,
+                "attachments": attachments,
+            }
+        }
+        details = msgspec.to_builtins(data)
+        if judged.urgency is Urgency.EMERGENCY:
+            reports = self._reporter.reports(
+                _spoken_now(stored.ticket, seen, judged), seen.folded, now
+            )
+            details |= {
+                "urgency": judged.urgency.value,
+                "services": [s.value for s in judged.services],
+            }
+        lane = lane_of(judged.urgency, verify=judged.verify)
+        change = Change(
+            ticket_id=stored.ticket.id,
+            events=(NewEvent(at=now, event="added", by="citizen", data=details, key=key),),
+            deliveries=(
+                self._delivery(stored, "added", lane, now, {"message": details["message"]}),
+            ),
+            reports=reports,
+        )
+        changed = await self._store.change(change)
+        if not changed.duplicate:
+            self._reporter.confirm(reports, changed.incidents)
+            self._outbox.hand_over(changed.leased)
+            self._outbox.wake(stored.ticket.route.to, lane)
+        return self._done(stored, judged)
+
+    def _judge(self, ticket: Ticket, text: str) -> tuple[Normalized, Judged]:
+        rules = self._rules()
+        inbound = Inbound(
+            channel=ticket.channel.kind,
+            account=ticket.channel.account,
+            message_id=None,
+            text=text,
+            received_at=self._clock.now().astimezone(rules.zone),
+            raw=b"",
+            raw_type="text/plain",
+            requester=ticket.requester,
+        )
+        seen = normalize(inbound, rules.context, rules.gazetteer)
+        return seen, assess(seen.content.text, seen.folded, rules.rulebook)
+
+    def _delivery(
+        self, stored: StoredTicket, kind: str, lane: Lane, now: datetime, data: dict[str, object]
+    ) -> NewDelivery:
+        return NewDelivery(
+            id=new_id(),
+            destination=stored.ticket.route.to,
+            lane=lane,
+            type=f"hotline.ticket.{kind}",
+            due_at=now,
+            data=data,
+        )
+
+    def _done(self, stored: StoredTicket, judged: Judged | None = None) -> Done:
+        status = status_of(stored.events)
+        emergency = judged is not None and judged.urgency is Urgency.EMERGENCY
+        before = publish(stored, self._public)
+        return Done(
+            number=stored.number,
+            status=status,
+            status_label=LABELS[status],
+            urgency=Urgency.EMERGENCY if emergency else before.urgency,
+            services=judged.services if judged and emergency else before.services,
+            escalated=emergency and before.urgency is not Urgency.EMERGENCY,
+        )
+
+    async def withdraw(self, number: str, code: str, remote: str) -> Done:
+        """Take the ticket back; a second time changes nothing.
+
+        Raises:
+            NotFound, TooMany: As `progress`.
+            NotAllowed: The ticket is closed or was refused.
+        """
+        stored = await self._open(number, code, remote)
+        return await self._step(stored, self._withdrawn)
+
+    def _withdrawn(self, stored: StoredTicket) -> tuple[NewEvent, NewDelivery] | None:
+        status = status_of(stored.events)
+        if status is Status.WITHDRAWN:
+            return None
+        if status in _OVER:
+            raise NotAllowed("withdraw_open_only", "this request is over; it cannot be withdrawn")
+        now = self._clock.now()
+        lane = lane_of(stored.ticket.urgency, verify=stored.ticket.verify)
+        return (
+            NewEvent(at=now, event="withdrawn", by="citizen"),
+            self._delivery(stored, "withdrawn", lane, now, {}),
+        )
+
+    async def rate(
+        self, number: str, code: str, remote: str, rating: str, comment: str | None = None
+    ) -> Done:
+        """Rate the answer; the newest answer can be rated once.
+
+        Raises:
+            NotFound, TooMany: As `progress`.
+            Malformed: The rating is not on the region's scale, or the comment is too long.
+            NotAllowed: There is no answer yet, or it is rated already.
+        """
+        if rating not in self._scale():
+            raise Malformed("rating", "one of " + ", ".join(self._scale()))
+        if comment is not None and len(comment) > TEXT_MAX:
+            raise Malformed("comment", f"at most {TEXT_MAX:,} characters")
+        stored = await self._open(number, code, remote)
+
+        def rated(now_stored: StoredTicket) -> tuple[NewEvent, NewDelivery]:
+            if not _answered(now_stored):
+                raise NotAllowed("rate_after_answer", "there is no answer to rate yet")
+            if any(e.event == "rated" for e in now_stored.events[_last_answer(now_stored) :]):
+                raise NotAllowed("rate_once", "this answer is rated already")
+            now = self._clock.now()
+            event = NewEvent(
+                at=now, event="rated", by="citizen", text=comment, data={"rating": rating}
+            )
+            return event, self._delivery(
+                now_stored, "rated", Lane.ORDINARY, now, {"rating": rating}
+            )
+
+        return await self._step(stored, rated)
+
+    async def _step(
+        self,
+        stored: StoredTicket,
+        decide: Callable[[StoredTicket], tuple[NewEvent, NewDelivery] | None],
+    ) -> Done:
+        for _ in range(ROUNDS):
+            decided = decide(stored)
+            if decided is None:
+                return self._done(stored)
+            event, delivery = decided
+            changed = await self._store.change(
+                Change(
+                    ticket_id=stored.ticket.id,
+                    events=(event,),
+                    deliveries=(delivery,),
+                    if_version=stored.version,
+                )
+            )
+            again = await self._store.ticket(stored.number)
+            if again is None:
+                break
+            stored = again
+            if changed.written:
+                self._outbox.hand_over(changed.leased)
+                self._outbox.wake(delivery.destination, delivery.lane)
+                return self._done(stored)
+        raise StoreError("the request is being changed by too many at once; try again")
+
+
+def _last_answer(stored: StoredTicket) -> int:
+    """Return the index of the newest answer among the events, -1 if there is none."""
+    found = [i for i, e in enumerate(stored.events) if e.event == "answered"]
+    return found[-1] if found else -1
+
+
+def _answered(stored: StoredTicket) -> bool:
+    return _last_answer(stored) >= 0
+
+
+def _spoken_now(ticket: Ticket, seen: Normalized, judged: Judged) -> Ticket:
+    """Return the ticket as if its words were the added ones, for raising an incident."""
+    place = seen.place if seen.place.text or seen.place.latitude is not None else ticket.place
+    return msgspec.structs.replace(
+        ticket,
+        content=seen.content,
+        place=place,
+        urgency=judged.urgency,
+        services=judged.services,
+        kind=judged.kind,
+    )

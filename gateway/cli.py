@@ -1,0 +1,87 @@
+"""The command line (contract section 1): parses words, runs one command, returns its exit code.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from normalizer.errors import ConfigError, GatewayError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway", description="Citizen-intake gateway for 12345 hotlines."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
+
+    commands.add_parser("serve", parents=[config], help="run the gateway")
+    demo = commands.add_parser("demo", help="show the main job on the embedded default")
+    demo.add_argument("--once", action="store_true", help="exit when all arrived: 0, else 1")
+    demo.add_argument("--port", type=int, default=8345, help="port of the pages (0: any free one)")
+    commands.add_parser("check", parents=[config], help="validate a configuration")
+    _explain(commands, config)
+    _deadletter(commands, config)
+    bench = commands.add_parser("bench", help="measure the gateway on this machine")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    bench.add_argument("--seconds", type=float, default=5.0, help="length of one measured run")
+    bench.add_argument("--rounds", type=int, default=3, help="paired runs a figure")
+    commands.add_parser("schema", help="print the JSON Schema of the ticket and every event")
+    commands.add_parser("migrate", parents=[config], help="bring the store's schema up to date")
+    commands.add_parser("version", help="print the version")
+    return parser
+
+
+def _explain(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    config: argparse.ArgumentParser,
+) -> None:
+    explain = commands.add_parser(
+        "explain", parents=[config], help="print the ticket that a text would become"
+    )
+    explain.add_argument("--channel", default="web", metavar="KIND")
+    explain.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
+    explain.add_argument("--jsonl", metavar="FILE", help="lines of texts; - is standard input")
+    explain.add_argument("text", nargs="?", metavar="TEXT")
+
+
+def _deadletter(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    config: argparse.ArgumentParser,
+) -> None:
+    group = commands.add_parser("deadletter", help="quarantined and undeliverable items")
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", parents=[config], help="list them")
+    show = actions.add_parser("show", parents=[config], help="print one")
+    show.add_argument("id", metavar="ID")
+    replay = actions.add_parser("replay", parents=[config], help="try them again")
+    replay.add_argument("ids", nargs="+", metavar="ID")
+    discard = actions.add_parser("discard", parents=[config], help="give one up, with a reason")
+    discard.add_argument("id", metavar="ID")
+    discard.add_argument("--why", required=True, metavar="TEXT")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` names and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.captureWarnings(True)  # noqa: FBT003 - the standard library's own signature
+    command = import_module(f"gateway.commands.{arguments.command}")
+    try:
+        code: int = command.run(arguments)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code

@@ -1,0 +1,75 @@
+"""What works and what does not, for ``/readyz`` and the gauges."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.clock import Clock
+from gateway.metrics import Metrics
+from gateway.store.base import Store
+from normalizer.errors import StoreError
+from normalizer.schema import Value
+
+
+class State(StrEnum):
+    """How well a part works."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+class Part(Value, frozen=True, kw_only=True):
+    """The state of one channel, adapter, store or queue."""
+
+    state: State
+    since: datetime | None = None
+    why: str | None = None
+
+
+#: Asks a part of the gateway for its parts' states, by name.
+Probe = Callable[[], Mapping[str, Part]]
+
+
+class Health:
+    """Collects the states of all parts."""
+
+    def __init__(self, store: Store, clock: Clock, probes: Mapping[str, Probe]) -> None:
+        self._store = store
+        self._clock = clock
+        self._probes = probes
+        self._store_part = Part(state=State.OK, since=clock.now())
+
+    async def report(self) -> tuple[bool, dict[str, object]]:
+        """Return whether intake is possible, and every part's state."""
+        counts = await self._ask_store()
+        document: dict[str, object] = {"store": self._store_part}
+        for name, probe in self._probes.items():
+            document[name] = dict(probe())
+        if counts is not None:
+            document["counts"] = counts
+        ready = self._store_part.state is not State.DOWN
+        document["state"] = State.OK if ready else State.DOWN
+        return ready, document
+
+    async def _ask_store(self) -> dict[str, int] | None:
+        now = self._clock.now()
+        try:
+            counts = await self._store.counts()
+        except StoreError as error:
+            if self._store_part.state is not State.DOWN:
+                self._store_part = Part(state=State.DOWN, since=now, why=str(error))
+            return None
+        if self._store_part.state is not State.OK:
+            self._store_part = Part(state=State.OK, since=now)
+        return counts
+
+    async def gauges(self, metrics: Metrics) -> None:
+        """Bring the gauges up to date."""
+        counts = await self._ask_store()
+        metrics.set("store_up", float(counts is not None))
+        for name, value in (counts or {}).items():
+            metrics.set(f"store_{name}", value)
+        for group, probe in self._probes.items():
+            parts = probe().values()
+            metrics.set(f"{group}_not_ok", sum(part.state is not State.OK for part in parts))

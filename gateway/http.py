@@ -1,0 +1,256 @@
+"""The HTTP side: carriers' pushes, the citizens' API, health and metrics.
+
+One handler runs authenticate, parse, accept each, reply for every pushed channel; one middleware
+turns every error into a problem document. Nothing here knows a carrier.
+"""
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from channels.base import Reply, Request, Webhook
+from gateway.accept import Intake
+from gateway.blobs import Blobs
+from gateway.clock import Clock
+from gateway.forms import read_form
+from gateway.health import Health
+from gateway.links import attachment_signature
+from gateway.metrics import Metrics
+from gateway.problems import problem, problem_of
+from gateway.store.base import Quarantined, Store
+from normalizer.errors import ChannelError, GatewayError, Ignored, Malformed, Unauthorized
+
+log = logging.getLogger(__name__)
+
+#: 20,000 characters, each as a pair of \\uXXXX escapes, are 240 kB; the rest is air.
+JSON_BYTES = 1 << 20
+#: Channels that answer a wrong signature with 401; a carrier's push gets 403 (contract section 5).
+SIGNED_JSON = frozenset({"webhook"})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Front:
+    """What the handlers work with."""
+
+    intake: Intake
+    store: Store
+    blobs: Blobs
+    clock: Clock
+    metrics: Metrics
+    health: Health
+    secret: bytes
+    webhooks: Mapping[tuple[str, str], Webhook]
+    portal: Webhook | None  #: the first web channel
+    portal_name: str
+    trusted_proxies: frozenset[str] = frozenset()
+    draining: bool = field(default=False)
+
+
+def remote_of(request: web.Request, trusted: frozenset[str]) -> str:
+    """Return the client's address: the nearest one that is not a trusted proxy."""
+    remote = request.remote or ""
+    if remote not in trusted:
+        return remote
+    for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        candidate = hop.strip()
+        try:
+            ip_address(candidate)
+        except ValueError:
+            return remote
+        if candidate not in trusted:
+            return candidate
+    return remote
+
+
+def middleware(front: Front) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """Return the middleware that answers errors and closes connections while draining."""
+
+    @web.middleware
+    async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except GatewayError as error:
+            response = problem_of(error)
+        except web.HTTPException as error:
+            response = _plain(error)
+        except ConnectionResetError:
+            raise
+        except Exception:
+            log.exception("http.failed", extra={"path": _route(request)})
+            front.metrics.count("http_failed", _route(request))
+            response = problem(500, "the gateway failed; nothing was lost that was answered before")
+        if front.draining:
+            response.force_close()
+        return response
+
+    return errors
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"
+
+
+def _plain(error: web.HTTPException) -> web.StreamResponse:
+    if error.status < 400:
+        return error
+    details = {
+        404: "there is nothing at this address",
+        405: "this address does not take this method",
+        413: "the body is larger than this address takes",
+    }
+    headers = {k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")}
+    return problem(error.status, details.get(error.status, error.reason), headers=headers)
+
+
+def web_response(reply: Reply) -> web.Response:
+    """Return a channel's reply as the server's own type."""
+    return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+
+
+class Pushes:
+    """The handlers of everything that makes tickets."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    async def request(self, request: web.Request) -> web.Response:
+        """Take ``POST /api/v1/requests``."""
+        front = self._front
+        if front.portal is None:
+            return problem(404, "this gateway has no web channel")
+        return await self._push(front.portal, ("web", front.portal_name), await self._read(request))
+
+    async def channel(self, request: web.Request) -> web.Response:
+        """Take a push to ``/channels/{kind}/{name}``."""
+        key = (request.match_info["kind"], request.match_info["name"])
+        webhook = self._front.webhooks.get(key)
+        if webhook is None:
+            return problem(404, "no channel of this kind and name")
+        return await self._push(webhook, key, await self._read(request))
+
+    async def _read(self, request: web.Request) -> Request:
+        fields, attachments, body = None, (), b""
+        if request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
+            fields, attachments = await read_form(request, self._front.blobs)
+        else:
+            body = await request.read()
+        return Request(
+            method=request.method,
+            headers={k.lower(): v for k, v in request.headers.items()},
+            body=body,
+            fields=fields,
+            attachments=attachments,
+            query=dict(request.query),
+            path_secret=request.match_info.get("secret"),
+            remote=remote_of(request, self._front.trusted_proxies),
+        )
+
+    async def _push(self, webhook: Webhook, key: tuple[str, str], request: Request) -> web.Response:
+        front = self._front
+        now = front.clock.now()
+        try:
+            webhook.authenticate(request, now)
+            inbounds = webhook.parse(request, now)
+            receipts = [await front.intake.accept(inbound) for inbound in inbounds]
+        except Unauthorized as error:
+            front.metrics.rejected(key[0], error.code)
+            return problem_of(error, unauthorized=401 if key[0] in SIGNED_JSON else 403)
+        except Malformed as error:
+            front.metrics.rejected(key[0], error.code)
+            if key[0] != "web":
+                await self._keep(key, request, error)
+            return problem_of(error)
+        except Ignored as error:
+            await self._keep(key, request, error)
+            return web_response(webhook.reply(request, ()))
+        except ChannelError as error:
+            front.metrics.rejected(key[0], error.code)
+            return problem_of(error)
+        return web_response(webhook.reply(request, receipts))
+
+    async def _keep(self, key: tuple[str, str], request: Request, error: ChannelError) -> None:
+        """Quarantine what is authentic but not understood, whole."""
+        item = Quarantined(
+            id=hashlib.sha256(repr(key).encode() + request.body).hexdigest()[:32],  # a repeat: same
+            at=self._front.clock.now(),
+            channel=key[0],
+            account=key[1],
+            reason=str(error),
+            raw=request.body,
+            raw_type=request.headers.get("content-type", "application/octet-stream"),
+        )
+        await self._front.store.quarantine(item)
+        self._front.metrics.count("quarantined", key[0])
+        log.warning("channel.quarantined", extra={"channel": key[0], "id": item.id})
+
+
+class Service:
+    """The handlers of health, metrics and attachments."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    async def alive(self, _request: web.Request) -> web.Response:
+        """Answer that the process runs."""
+        return web.Response(text="ok\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Tell the state of everything; 503 when intake is impossible."""
+        ready, document = await self._front.health.report()
+        return web.Response(
+            status=200 if ready else 503,
+            body=msgspec.json.encode(document),
+            content_type="application/json",
+        )
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Give the counters in Prometheus text format."""
+        await self._front.health.gauges(self._front.metrics)
+        return web.Response(
+            body=self._front.metrics.text(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    async def attachment(self, request: web.Request) -> web.StreamResponse:
+        """Give an attachment's content to whoever holds its signed address."""
+        sha256, id_ = request.match_info["sha256"], request.match_info["id"]
+        expected = attachment_signature(self._front.secret, id_, sha256)
+        given = request.query.get("sig", "")
+        if not hmac.compare_digest(expected.encode(), given.encode(errors="replace")):
+            return problem(404, "there is nothing at this address")
+        path = Path(self._front.blobs.path(sha256))
+        if not path.is_file():
+            return problem(404, "there is nothing at this address")
+        return web.FileResponse(
+            path,
+            headers={
+                # A citizen's file is never rendered in the gateway's own origin.
+                "Content-Type": "application/octet-stream",
+                "Content-Disposition": "attachment",
+                "X-Content-Type-Options": "nosniff",
+                "Content-Security-Policy": "sandbox; default-src 'none'",
+            },
+        )
+
+
+def routes(front: Front) -> Sequence[web.RouteDef]:
+    """Return the routes of this module."""
+    pushes, service = Pushes(front), Service(front)
+    return [
+        web.post("/api/v1/requests", pushes.request),
+        web.post("/channels/{kind}/{name}", pushes.channel),
+        web.post("/channels/{kind}/{name}/{secret}", pushes.channel),
+        web.get("/api/v1/attachments/{sha256}/{id}", service.attachment),
+        web.get("/healthz", service.alive),
+        web.get("/readyz", service.ready),
+        web.get("/metrics", service.metrics),
+    ]

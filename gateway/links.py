@@ -1,0 +1,39 @@
+"""Secrets of the citizen's side that are derived, never stored: query codes and signed links."""
+
+import base64
+import hashlib
+import hmac
+
+#: No 0 O 1 I L U: a citizen reads the code aloud or copies it by hand.
+_ALPHABET = b"ABCDEFGHJKMNPQRSTVWXYZ23456789"
+_CODE_LENGTH = 8
+
+
+def query_code(secret: bytes, ticket_id: str) -> str:
+    """Return the ticket's query code: 8 characters, about 39 bits, the same at every call."""
+    digest = hmac.digest(secret, b"query-code:" + ticket_id.encode(), "sha256")
+    value = int.from_bytes(digest[:16], "big")
+    code = bytearray()
+    for _ in range(_CODE_LENGTH):
+        value, rest = divmod(value, len(_ALPHABET))
+        code.append(_ALPHABET[rest])
+    return code.decode()
+
+
+def same_code(secret: bytes, ticket_id: str, given: str) -> bool:
+    """Return whether ``given`` is the ticket's code, in constant time, any case and spacing."""
+    cleaned = "".join(given.split()).upper().encode(errors="replace")
+    return hmac.compare_digest(query_code(secret, ticket_id).encode(), cleaned)
+
+
+def attachment_signature(secret: bytes, attachment_id: str, sha256: str) -> str:
+    """Return the signature that opens one attachment."""
+    message = f"attachment:{attachment_id}:{sha256}".encode()
+    digest = hmac.digest(secret, message, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def attachment_url(public_url: str, secret: bytes, attachment_id: str, sha256: str) -> str:
+    """Return the address of an attachment's content, signed: whoever holds it may read it."""
+    signature = attachment_signature(secret, attachment_id, sha256)
+    return f"{public_url}/api/v1/attachments/{sha256}/{attachment_id}?sig={signature}"

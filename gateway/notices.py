@@ -1,0 +1,90 @@
+"""What the citizen is told, in Chinese and English."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from normalizer.schema import EMERGENCY_SERVICES, Decision, Service, Urgency
+
+_SERVICE_NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        Service.POLICE: ("公安", "police"),
+        Service.FIRE: ("消防救援", "fire and rescue"),
+        Service.MEDICAL: ("医疗急救", "ambulance"),
+        Service.TRAFFIC: ("交通事故", "traffic police"),
+        Service.WATER: ("供水", "water"),
+        Service.POWER: ("供电", "electricity"),
+        Service.GAS: ("燃气", "gas"),
+        Service.HEAT: ("供热", "heating"),
+        "duty": ("值守", "duty"),
+    }
+)
+
+
+def service_label(service: str, language: str = "zh") -> str:
+    """Return the name of a service, ``service`` itself if it is none of ours."""
+    names = _SERVICE_NAMES.get(service)
+    if names is None:
+        return service
+    return names[0] if language.startswith("zh") else names[1]
+
+
+def _speaks_chinese(language: str | None) -> bool:
+    return language is None or not language.startswith("en")
+
+
+def numbers_to_dial(services: Sequence[Service]) -> tuple[str, ...]:
+    """Return the telephone numbers of the services that have one, in their order; 110 if none."""
+    numbers = tuple(s.value for s in services if s in EMERGENCY_SERVICES)
+    return numbers or (Service.POLICE.value,)
+
+
+def emergency_advice(services: Sequence[Service], language: str | None) -> str:
+    """Return the sentence that tells a citizen in danger what to dial now."""
+    numbers = numbers_to_dial(services)
+    if _speaks_chinese(language):
+        each = "、".join(f"{n}（{service_label(n)}）" for n in numbers)
+        return f"情况紧急，请立即拨打 {each}！我们已同时将您的情况通知上述救援单位。"
+    each = ", ".join(f"{n} ({service_label(n, 'en')})" for n in numbers)
+    return f"This is an emergency: dial {each} now! We have passed your report on to them as well."
+
+
+def received(
+    *,
+    number: str,
+    code: str,
+    urgency: Urgency,
+    services: Sequence[Service],
+    decision: Decision,
+    draft: bool,
+    language: str | None,
+) -> str:
+    """Return what a citizen reads once their message is a ticket."""
+    chinese = _speaks_chinese(language)
+    if urgency is Urgency.EMERGENCY:
+        first = emergency_advice(services, language)
+    elif decision.decision != "accepted":
+        first = _refusal(decision, chinese)
+    elif draft:
+        first = (
+            "您的来电未讲完，我们会与您联系。"
+            if chinese
+            else "Your message was cut off; we will contact you."
+        )
+    else:
+        first = "您的诉求已受理。" if chinese else "Your request has been accepted."
+    second = (
+        f"工单编号 {number}，查询码 {code}，凭此可查询办理进度。"
+        if chinese
+        else f"Your number is {number}, your query code {code}: use both to see the progress."
+    )
+    return f"{first}{second}" if chinese else f"{first} {second}"
+
+
+def _refusal(decision: Decision, chinese: bool) -> str:
+    if chinese:
+        where = f"请向{decision.refer_to}反映。" if decision.refer_to else ""
+        return (
+            f"很抱歉，您反映的事项不属于本热线受理范围：{decision.reason or '见受理规定'}。{where}"
+        )
+    where = f" Please turn to {decision.refer_to}." if decision.refer_to else ""
+    return f"We are sorry: this hotline cannot take on the matter ({decision.reason}).{where}"

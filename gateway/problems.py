@@ -1,0 +1,91 @@
+"""Errors on the HTTP side: problem documents (RFC 9457) that name the field."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from normalizer.errors import (
+    ChannelError,
+    Conflict,
+    FieldError,
+    GatewayError,
+    Ignored,
+    Malformed,
+    NotAllowed,
+    Oversized,
+    StoreError,
+    Unauthorized,
+)
+
+#: How each error of ours is answered; the first match counts. ``Unauthorized`` is 401 on the
+#: signed JSON interfaces and 403 on carriers' pushes (contract section 5).
+STATUS: tuple[tuple[type[GatewayError], int], ...] = (
+    (Unauthorized, 403),
+    (Malformed, 400),
+    (Oversized, 413),
+    (Conflict, 422),
+    (Ignored, 200),
+    (ChannelError, 400),
+    (NotAllowed, 409),
+    (StoreError, 503),
+)
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    field: str | None = None,
+    rule: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+) -> web.Response:
+    """Return a problem document.
+
+    Args:
+        status: HTTP status.
+        detail: What is wrong and what to do, free of a citizen's words and of secrets.
+        field: The field that is wrong; repeated in ``errors``.
+        rule: The rule that forbids the step.
+        headers: Further headers, e.g. Retry-After.
+        errors: Further ``{"field", "detail"}`` entries.
+    """
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if field is not None:
+        document["field"] = field
+        errors = [{"field": field, "detail": detail}, *errors]
+    if errors:
+        document["errors"] = list(errors)
+    if rule is not None:
+        document["rule"] = rule
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(document),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def problem_of(error: GatewayError, *, unauthorized: int = 403) -> web.Response:
+    """Return the problem document of one of our errors."""
+    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    if isinstance(error, Unauthorized):
+        return problem(unauthorized, str(error))
+    if isinstance(error, FieldError):
+        return problem(status, error.detail, field=error.field)
+    if isinstance(error, NotAllowed):
+        return problem(status, str(error), rule=error.rule)
+    if isinstance(error, StoreError):
+        return problem(
+            status,
+            "nothing was stored; please send it again in a moment",
+            headers={"Retry-After": "5"},
+        )
+    return problem(status, str(error))

@@ -1,0 +1,181 @@
+"""The published ticket and incident: views of what was stored and of the events since.
+
+A view is a pure function of the stored record and its events up to one of them, so that every
+try of one delivery shows the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gateway.links import attachment_url
+from gateway.store.base import Event, StoredIncident, StoredTicket
+from normalizer.schema import (
+    LABELS,
+    SCHEMA,
+    Disclosure,
+    HistoryEntry,
+    Incident,
+    Limits,
+    PublishedTicket,
+    Related,
+    Status,
+    Ticket,
+    Urgency,
+    Value,
+)
+
+#: The status that an event leaves a ticket in; events that are not here leave it as it was.
+STATUS_AFTER = {
+    "draft": Status.DRAFT,
+    "accepted": Status.ACCEPTED,
+    "refused": Status.REFUSED,
+    "dispatched": Status.DISPATCHED,
+    "signed": Status.SIGNED,
+    "returned": Status.RETURNED,
+    "extended": Status.EXTENDED,
+    "answered": Status.ANSWERED,
+    "closed": Status.CLOSED,
+    "reopened": Status.REOPENED,
+    "withdrawn": Status.WITHDRAWN,
+}
+
+#: The same for incidents.
+INCIDENT_STATE_AFTER = {
+    "raised": "raised",
+    "acknowledged": "acknowledged",
+    "escalated": "escalated",
+    "returned": "returned",
+    "closed": "closed",
+}
+
+
+class Public(Value, frozen=True, kw_only=True):
+    """What a view needs to know of the instance."""
+
+    url: str  #: ``http.public_url`` without a slash at the end
+    zone: ZoneInfo
+    secret: bytes  #: of the store, for signed links
+
+
+def status_of(events: Iterable[Event]) -> Status:
+    """Return the status that these events, oldest first, leave a ticket in."""
+    status = Status.ACCEPTED
+    for event in events:
+        status = STATUS_AFTER.get(event.event, status)
+    return status
+
+
+def urgency_of(ticket: Ticket, events: Iterable[Event]) -> Urgency:
+    """Return the urgency, which a later addition may have raised."""
+    urgency = ticket.urgency
+    for event in events:
+        if raised := event.data.get("urgency"):
+            urgency = Urgency(raised)
+    return urgency
+
+
+def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
+    finish = limits.finish_by
+    for event in events:
+        if until := event.data.get("until"):
+            finish = datetime.fromisoformat(until)
+    return Limits(
+        dispatch_by=_local(limits.dispatch_by, zone),
+        sign_by=_local(limits.sign_by, zone),
+        contact_by=_local(limits.contact_by, zone),
+        finish_by=_local(finish, zone),
+        policy=limits.policy,
+        basis=limits.basis,
+    )
+
+
+def _local(at: datetime | None, zone: ZoneInfo) -> datetime | None:
+    return None if at is None else at.astimezone(zone)
+
+
+def history(events: Iterable[Event], zone: ZoneInfo) -> tuple[HistoryEntry, ...]:
+    """Return the events as the contract's ``history``."""
+    return tuple(
+        HistoryEntry(at=e.at.astimezone(zone), event=e.event, by=e.by, text=e.text) for e in events
+    )
+
+
+def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> PublishedTicket:
+    """Return the ticket as contract section 3 shows it.
+
+    Args:
+        stored: The ticket and its events.
+        public: What the view needs of the instance.
+        upto: Sequence number of the newest event to take into account; None: all.
+    """
+    ticket = stored.ticket
+    events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
+    status = status_of(events)
+    urgency = urgency_of(ticket, events)
+    services = list(ticket.services)
+    incidents: list[str] = []
+    for event in events:
+        services += [s for s in event.data.get("services", ()) if s not in services]
+        incidents += [i for i in event.data.get("incidents", ()) if i not in incidents]
+    return PublishedTicket(
+        schema=SCHEMA,
+        id=ticket.id,
+        number=stored.number or None,
+        status=status,
+        status_label=LABELS[status],
+        received_at=ticket.received_at.astimezone(public.zone),
+        occurred_at=_local(ticket.occurred_at, public.zone),
+        channel=ticket.channel,
+        requester=ticket.requester,
+        content=ticket.content,
+        place=ticket.place,
+        attachments=tuple(
+            msgspec.structs.replace(
+                a, url=attachment_url(public.url, public.secret, a.id, a.sha256)
+            )
+            for a in ticket.attachments
+        ),
+        type=ticket.type,
+        type_label=LABELS[ticket.type],
+        domain=ticket.domain,
+        domain_label=LABELS[ticket.domain],
+        urgency=urgency,
+        urgency_label=LABELS[urgency],
+        verify=ticket.verify,
+        services=tuple(services),
+        evidence=ticket.evidence,
+        acceptance=ticket.acceptance,
+        route=ticket.route,
+        limits=_limits(ticket.limits, events, public.zone),
+        related=Related(
+            duplicate_of=ticket.duplicate_of,
+            incidents=tuple(incidents) or stored.incidents,
+        ),
+        disclosure=Disclosure(public=ticket.public),
+        exercise=ticket.exercise,
+        history=history(events, public.zone),
+    )
+
+
+def publish_incident(stored: StoredIncident, zone: ZoneInfo, upto: int | None = None) -> Incident:
+    """Return the incident as contract section 7 shows it, as of event ``upto`` (None: newest)."""
+    events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
+    state, reports, contacts = stored.incident.state, [], list(stored.incident.contacts)
+    if upto is not None:
+        state = "raised"
+        for event in events:
+            state = INCIDENT_STATE_AFTER.get(event.event, state)
+    for event in events:
+        if (number := event.data.get("number")) and number not in reports:
+            reports.append(number)
+        contacts += [c for c in event.data.get("contacts", ()) if c not in contacts]
+    return msgspec.structs.replace(
+        stored.incident,
+        opened_at=stored.incident.opened_at.astimezone(zone),
+        state=state,
+        reports=tuple(reports) or stored.incident.reports,
+        contacts=tuple(contacts),
+    )
