@@ -59,6 +59,13 @@ class Webhook(Protocol):
         """Return what was sent. Raises `Malformed`, `Oversized` or `Ignored`."""
         ...
 
+    def files(self, request: Request) -> Sequence[bytes]:
+        """Return the contents of the files inside the push, to be kept before it is accepted.
+
+        Each belongs to the attachment of `parse` that has its SHA-256. Raises as `parse` does.
+        """
+        ...
+
     def reply(self, request: Request, receipts: Sequence[Receipt]) -> Reply:
         """Return the answer that the carrier expects once every message is durable."""
         ...

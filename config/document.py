@@ -33,6 +33,7 @@ _TEXT_TAG = "tag:yaml.org,2002:str"
 _TAGS = (_TEXT_TAG, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 #: ``$$``, ``${…}`` or an unclosed ``${``.
 _TAKEN = re.compile(r"\$\$|\$\{([^{}]*)\}|\$\{")
+_QUOTED = re.compile(r"'([^']*)'")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -121,9 +122,7 @@ def _parse(file: str, text: str, taker: "_Taker | None") -> Document:
         return _broken(file, *_syntax(error, text))
     builder = _Builder(file, taker)
     data = builder.build(node, ()) if node is not None else None
-    return Document(
-        file, data, builder.lines, tuple(builder.problems), frozenset(builder.secrets)
-    )
+    return Document(file, data, builder.lines, tuple(builder.problems), frozenset(builder.secrets))
 
 
 def _too_deep(text: str) -> int | None:
@@ -133,24 +132,37 @@ def _too_deep(text: str) -> int | None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                return int(event.start_mark.line) + 1
+                return _line(event.start_mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return None
 
 
+def _line(mark: Any) -> int:
+    """Return the line of a parser's mark, which counts from 0."""
+    return 1 if mark is None else int(mark.line) + 1
+
+
+def _short(quoted: re.Match[str]) -> str:
+    return quoted[0] if len(quoted[1]) <= 1 else "…"
+
+
 def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     """Return line and message of a syntax error, without any of the file's words."""
     if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        line = _line(error.problem_mark or error.context_mark)
         problem = str(error.problem or "cannot be read")
         if "alias" in problem or "tag" in problem:
             return line, "text that begins with * & or ! must stand in quotes"
         if "\\t" in problem or problem.endswith("'\t' that cannot start any token"):
             return line, "a tab: YAML is indented with spaces"
+        if "another document" in problem:
+            return line, "a second document (---): one file is one document"
+        hint = ""
+        if "${" in (text.splitlines()[line - 1 : line] or [""])[0]:
+            hint = "; inside {…} and […], ${NAME} must stand in quotes"
         # What stands in quotes is the file's own text once it is longer than one character.
-        return line, "not YAML: " + re.sub(r"[\"'][^\"']{2,}[\"']", "…", problem)
+        return line, "not YAML: " + _QUOTED.sub(_short, problem) + hint
     position = getattr(error, "position", 0)
     return text.count("\n", 0, position) + 1, "holds a control character that YAML does not allow"
 
@@ -223,7 +235,7 @@ class _Builder:
         self._values += 1
         if self._values > MAX_VALUES or id(node) in self._open:
             return self._once(line, f"more than {MAX_VALUES} values once aliases are expanded")
-        if node.tag not in _TAGS and not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag not in _TAGS:
             return self._wrong(line, path, "text that begins with ! must stand in quotes")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)

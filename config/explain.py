@@ -1,6 +1,6 @@
 """What a settings model found wrong, as problems at the right lines and without any value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -57,13 +57,22 @@ def problems_of(
         at: Where in the document the data stands.
     """
     found = []
-    for each in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    for each in errors:
+        if each["type"] == "too_short" and _inside(each["loc"], errors):
+            continue  # pydantic counts only the items that are right
         location: ValuePath = tuple(part for part in each["loc"] if part != "[key]")
         known_wrong = {problem.path for problem in document.problems}
         problem = document.problem((*at, *location), _message(each, model, location))
         if problem.path not in known_wrong:
             found.append(problem)
     return found
+
+
+def _inside(location: tuple[str | int, ...], errors: Sequence[Any]) -> bool:
+    """Return whether an error stands below a location."""
+    depth = len(location)
+    return any(len(each["loc"]) > depth and each["loc"][:depth] == location for each in errors)
 
 
 def _message(each: Any, model: type[BaseModel], location: ValuePath) -> str:
@@ -73,7 +82,7 @@ def _message(each: Any, model: type[BaseModel], location: ValuePath) -> str:
         return "unknown key" + did_you_mean(str(location[-1]), keys_at(model, location[:-1]))
     if kind == "value_error":
         return str(context["error"])
-    if kind == "enum" or kind == "literal_error":
+    if kind in {"enum", "literal_error"}:
         return "must be one of " + str(context["expected"]).replace("'", "").replace(" or ", ", ")
     if kind in MESSAGES:
         return MESSAGES[kind].format(**context)

@@ -7,15 +7,12 @@ belongs in them, and ``config`` never imports a plug-in.
 import re
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-#: Name of the desk that takes what other desks return or do not answer.
-DUTY = "duty"
 
 
 def parse_duration(value: object) -> object:
@@ -47,6 +44,13 @@ class Section(BaseModel):
     """A part of the configuration: frozen, unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def __copy__(self) -> Self:
+        """Return a copy without cached properties, which an update may make wrong."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 class Instance(Section):
@@ -86,7 +90,9 @@ class Http(Section):
     @classmethod
     def _absolute(cls, value: str) -> str:
         if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-            raise ValueError("an absolute http or https URL without query; e.g. https://12345.example")
+            raise ValueError(
+                "an absolute http or https URL without query; e.g. https://12345.example"
+            )
         return value.rstrip("/")
 
     @field_validator("trusted_proxies")
@@ -145,7 +151,7 @@ class Desk(Section):
     #: Without one the desk's interface answers loopback only, and takes no answer without it.
     token: SecretStr | None = None
     ack_within: Duration = timedelta(seconds=30)
-    ladder: tuple[Rung, ...] = ()  #: empty: `Settings.ladder` supplies one
+    ladder: tuple[Rung, ...] = ()  #: empty: the desk at once, then ``duty``
 
     @field_validator("token")
     @classmethod
@@ -210,21 +216,3 @@ class Settings(Section):
     adapters: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
     liaison: dict[str, Desk] = {}  #: by service: 110, 119 … gas, heat, and ``duty``
     routes: tuple[Route, ...] = Field(min_length=1)
-
-    def desk(self, service: str) -> Desk:
-        """Return the desk of a service, with the defaults where none is configured."""
-        return self.liaison.get(service) or Desk()
-
-    def ladder(self, service: str) -> tuple[Rung, ...]:
-        """Return the rungs for a service's incidents, never empty.
-
-        A desk without a ladder of its own is called at once, and after ``ack_within`` the duty
-        desk, where one is configured, else the same desk again.
-        """
-        desk = self.desk(service)
-        if desk.ladder:
-            return desk.ladder
-        second: Literal["desk", "duty"] = (
-            "duty" if DUTY in self.liaison and service != DUTY else "desk"
-        )
-        return (Rung(after=timedelta(0), to="desk"), Rung(after=desk.ack_within, to=second))

@@ -8,9 +8,10 @@ that by what the rest of the text says.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from gateway.clauses import Hit, Reading, Standing, read, rearmed, standing
+from gateway.clauses import Hit, Reading, Standing, read, fresh, standing
 from gateway.labels import Label, best
 from gateway.rulebook import Kind, Reach, Role, Rulebook, Settings
 from normalizer.schema import (
@@ -28,7 +29,9 @@ from normalizer.text import fold
 #: Most items of evidence, so that a person can read them all.
 MOST_EVIDENCE = 12
 #: Least weight of a happening beside the main one for its own services to be called as well.
-_COUNTS = 0.45
+_COUNTS = 0.7
+#: What keeps small things below a threshold.
+_LEAST = 0.05
 #: Letters of scripts that the lexicons hold no word of: a human reads those texts.
 _FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
 _READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -41,6 +44,7 @@ class _Weighed(Value, frozen=True, kw_only=True):
     weight: float
     hit: Hit
     kind: Kind
+    net: float = 0.0  #: of the happening itself under its frames
     beside: tuple[Hit, ...] = ()  #: other happenings and signs that add to it
     against: tuple[Hit, ...] = ()
     present: frozenset[str] = frozenset()  #: kinds and signs nearby
@@ -91,8 +95,10 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
     if chosen and services:
         evidence.append(span.evidence("services", chosen.hit, 1.0))
     sure = kind if urgency is Urgency.EMERGENCY else None
-    type_, why_type = _type(best(body, reading, Role.TYPE, rulebook, len(head)), span, sure)
-    about = best(body, reading, Role.DOMAIN, rulebook, len(head))
+    type_, why_type = _type(
+        best(body, reading.types, rulebook.settings.title_type, len(head)), span, sure
+    )
+    about = best(body, reading.domains, rulebook.settings.title_domain, len(head))
     domain, why_domain = _domain(about, span, sure)
     return Judged(
         urgency=urgency,
@@ -120,10 +126,33 @@ def _weigh(body: str, reading: Reading, rulebook: Rulebook) -> list[_Weighed]:
     length = len(body)
     bonus = settings.brief_bonus if length < settings.brief else 0.0
     if length > settings.long:
-        malus += settings.long_malus
-    result = [_add_up(stand, stands, reading, rulebook, bonus, malus, whole) for stand in stands]
+        malus += settings.long_malus * min(3.0, length / settings.long)
+    others = [
+        (hit[0], hit[1], net, hit)
+        for hit, net, _ in stands
+        if net > 0 and rulebook.kinds[hit[2].name].level == "emergency"
+    ]
+    others.extend((sign[0], sign[1], sign[2].weight, sign) for sign in reading.signs)
+    others.sort(key=_start)
+    starts = [other[0] for other in others]
+    result = [
+        _add_up(
+            stand,
+            _beside(stand[0], others, starts, settings.reach),
+            reading,
+            rulebook,
+            bonus,
+            malus,
+            whole,
+        )
+        for stand in stands
+    ]
     result.sort(key=lambda item: (-item.weight, -item.kind.rank, item.hit[0], item.hit[2].rule))
     return result
+
+
+def _start(other: tuple[int, int, float, Hit]) -> int:
+    return other[0]
 
 
 def _whole_text_frames(reading: Reading) -> tuple[Hit, ...]:
@@ -136,7 +165,7 @@ def _whole_text_frames(reading: Reading) -> tuple[Hit, ...]:
 
 def _add_up(  # noqa: PLR0913 - one sum, its terms spelled out
     stand: Standing,
-    stands: list[Standing],
+    beside: dict[str, tuple[float, Hit]],
     reading: Reading,
     rulebook: Rulebook,
     bonus: float,
@@ -147,10 +176,9 @@ def _add_up(  # noqa: PLR0913 - one sum, its terms spelled out
     kind = rulebook.kinds[hit[2].name]
     if net <= 0:
         return _Weighed(weight=0.0, hit=hit, kind=kind, against=frames)
-    beside = _beside(hit, stands, reading, rulebook.settings.reach)
     weight = net + bonus + sum(added for added, _ in beside.values())
     against = frames
-    if malus and not rearmed(hit, reading):
+    if malus and not fresh(hit, reading):
         weight -= malus
         against = (*frames, *whole)
     settings = rulebook.settings
@@ -158,10 +186,14 @@ def _add_up(  # noqa: PLR0913 - one sum, its terms spelled out
         weight = max(weight, settings.emergency if malus < settings.all else settings.doubt)
     elif net >= settings.certain:
         weight = max(weight, settings.doubt)
+    elif net < settings.likely:  # many small things make no emergency, but a human looks
+        below = settings.emergency if hit[2].tier != "hint" else settings.doubt
+        weight = min(weight, below - _LEAST)
     return _Weighed(
         weight=weight,
         hit=hit,
         kind=kind,
+        net=net,
         beside=tuple(other for _, other in beside.values()),
         against=against,
         present=_present(beside, rulebook),
@@ -169,24 +201,24 @@ def _add_up(  # noqa: PLR0913 - one sum, its terms spelled out
 
 
 def _beside(
-    hit: Hit, stands: list[Standing], reading: Reading, reach: int
+    hit: Hit, others: list[tuple[int, int, float, Hit]], starts: list[int], reach: int
 ) -> dict[str, tuple[float, Hit]]:
     """Return by kind and sign the strongest that stands within reach of a happening."""
-    low, high = hit[0] - reach, hit[1] + reach
-    name = hit[2].name
+    first, last, sense, _ = hit
+    name = sense.name
     found: dict[str, tuple[float, Hit]] = {}
-    for other, net, _ in stands:
-        if net <= 0 or other[1] < low or other[0] > high or other is hit:
-            continue
-        if other[0] < hit[1] and hit[0] < other[1]:
-            continue  # the same words are counted once
-        same = other[2].name == name
-        added = net / 2 if same else net
-        if other[2].name not in found or found[other[2].name][0] < added:
-            found[other[2].name] = (added, other)
-    for sign in reading.signs:
-        if low <= sign[1] and sign[0] <= high and sign[2].name not in found:
-            found[sign[2].name] = (sign[2].weight, sign)
+    low = bisect_left(starts, first - reach)
+    high = bisect_right(starts, last + reach)
+    for start, end, net, other in others[low:high]:
+        beside = other[2].name
+        if start < last and first < end:  # the same words are counted once
+            if other[2].role is Role.HAPPENING:
+                continue
+            added = 0.0
+        else:
+            added = net / 2 if beside == name else net
+        if beside not in found or found[beside][0] < added:
+            found[beside] = (added, other)
     return found
 
 
@@ -207,9 +239,9 @@ def _urgency(
     grave = [item for item in strong if item.kind.level == "emergency"]
     if grave:
         urgency, verify = _grade(grave[0], settings)
-        chosen = _main(grave, settings.emergency if not verify else settings.doubt)
+        chosen = _main(grave, settings.doubt if verify else settings.emergency, settings.likely)
     elif alone := rulebook.alone.get(_NOT_WORD.sub("", body)):
-        hit = (0, len(body), alone)
+        hit = (0, len(body), alone, 0)
         chosen = _Weighed(weight=alone.weight, hit=hit, kind=rulebook.kinds[alone.name])
         urgency, verify = Urgency.EMERGENCY, False
     elif strong:
@@ -228,9 +260,11 @@ def _grade(item: _Weighed, settings: Settings) -> tuple[Urgency, bool]:
     return Urgency.URGENT, True
 
 
-def _main(grave: list[_Weighed], least: float) -> _Weighed:
+def _main(grave: list[_Weighed], least: float, likely: float) -> _Weighed:
     """Return the happening that names the incident: causes rank above their effects."""
-    candidates = [item for item in grave if item.weight >= least]
+    able = [item for item in grave if item.weight >= least]
+    bar = min(likely, max(item.net for item in able))
+    candidates = [item for item in able if item.net >= bar]
     return max(candidates, key=lambda item: (item.kind.rank, item.weight, -item.hit[0]))
 
 
@@ -281,7 +315,9 @@ def _services(chosen: _Weighed, weighed: Iterable[_Weighed]) -> tuple[Service, .
 # type and domain
 
 
-def _type(label: Label | None, span: _Span, sure: Kind | None) -> tuple[RequestType, list[Evidence]]:
+def _type(
+    label: Label | None, span: _Span, sure: Kind | None
+) -> tuple[RequestType, list[Evidence]]:
     if sure:
         return RequestType.HELP, [span.rule("type", "emergency", 1.0)]
     if label is None:

@@ -1,7 +1,7 @@
 """What comes back from the back office: steps of handling units, and paging for reconciliation."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ class BackOffice:
         store: Store,
         clock: Clock,
         public: Public,
-        secrets: Mapping[str, bytes],
+        keys: Mapping[str, Sequence[bytes]],
         rules: Callable[[], WorkRules],
     ) -> None:
         """Make the handlers.
@@ -49,13 +49,13 @@ class BackOffice:
             store: Where tickets are.
             clock: The time.
             public: What views need.
-            secrets: Signing key of each back-office adapter by name.
+            keys: Signing keys of each back-office adapter by name.
             rules: The region's rules in force.
         """
         self._store = store
         self._clock = clock
         self._public = public
-        self._secrets = secrets
+        self._keys = keys
         self._rules = rules
 
     async def events(self, request: web.Request) -> web.Response:
@@ -71,12 +71,12 @@ class BackOffice:
         return web.Response(status=202)
 
     async def _authentic(self, request: web.Request) -> bytes:
-        secret = self._secrets.get(request.match_info["adapter"])
+        keys = self._keys.get(request.match_info["adapter"])
         body = await request.read()
-        if secret is None:
+        if keys is None:
             raise Unauthorized("no back-office adapter of this name")
         headers = {k.lower(): v for k, v in request.headers.items()}
-        verify(headers, body, (secret,), self._clock.now())
+        verify(keys, headers, body, self._clock.now())
         return body
 
     @staticmethod

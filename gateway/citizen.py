@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-from normalizer.normalize import Normalized, normalize
-from normalizer.number import is_number
 
 from gateway.accept import Outbox, Reporter, lane_of
 from gateway.assess import assess
@@ -25,6 +23,8 @@ from gateway.store.base import (
 )
 from gateway.view import Public, history, publish, status_of
 from normalizer.errors import GatewayError, Malformed, NotAllowed, StoreError
+from normalizer.normalize import Normalized, normalize
+from normalizer.number import is_number
 from normalizer.schema import (
     LABELS,
     Attachment,
@@ -179,7 +179,7 @@ class Citizen:
                 for h in history(stored.events, self._public.zone)
             ),
             rating=ratings[-1] if ratings else None,
-            can_rate=_answered(stored) and not ratings,
+            can_rate=_answered(stored) and not _rated(stored),
             can_withdraw=shown.status not in _OVER,
             ratings=self._scale(),
         )
@@ -324,7 +324,7 @@ class Citizen:
         def rated(now_stored: StoredTicket) -> tuple[NewEvent, NewDelivery]:
             if not _answered(now_stored):
                 raise NotAllowed("rate_after_answer", "there is no answer to rate yet")
-            if any(e.event == "rated" for e in now_stored.events[_last_answer(now_stored) :]):
+            if _rated(now_stored):
                 raise NotAllowed("rate_once", "this answer is rated already")
             now = self._clock.now()
             event = NewEvent(
@@ -373,6 +373,11 @@ def _last_answer(stored: StoredTicket) -> int:
 
 def _answered(stored: StoredTicket) -> bool:
     return _last_answer(stored) >= 0
+
+
+def _rated(stored: StoredTicket) -> bool:
+    """Return whether the newest answer has a rating."""
+    return any(e.event == "rated" for e in stored.events[_last_answer(stored) :])
 
 
 def _spoken_now(ticket: Ticket, seen: Normalized, judged: Judged) -> Ticket:

@@ -8,17 +8,23 @@ punctuation, so frames and signs also reach no further than `Settings.reach` cha
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from gateway.rulebook import Pattern, Reach, Role, Rulebook, Sense
 from normalizer.schema import Value
 
-#: A sense and the span it was met in.
-Hit = tuple[int, int, Sense]
+#: Start, end and sense of a phrase, and where its last part starts: at its start unless it has a ``…``.
+Hit = tuple[int, int, Sense, int]
 #: A happening, what is left of its weight under the frames that govern it, and those frames.
 Standing = tuple[Hit, float, tuple[Hit, ...]]
 
 _BREAK = re.compile(r"[，,。！？；;!?\n…~]+|\.(?=\s|$|\.)|(?<=[一-鿿])[ \t\u3000]+(?=[一-鿿])")
 _ENDS = frozenset("。！？；;!?\n")
+#: By phrase with ``…``: the place of the part it waits for, its start, and the last part's end.
+_Chains = dict[int, tuple[int, int, int]]
+_Match = tuple[int, int, int]
+#: From so many matches on, only the first and last `_OFTEN` of each phrase are kept.
+_MANY, _OFTEN = 3000, 100
 #: So many happenings are weighed; the rest, weaker or later, are found but not looked into.
 #: Bounds the work on a hostile text of 20,000 characters.
 _MOST = 48
@@ -30,22 +36,29 @@ class Reading(Value, frozen=True, kw_only=True):
     happenings: tuple[Hit, ...]
     signs: tuple[Hit, ...]
     frames: tuple[Hit, ...]
-    labels: tuple[Hit, ...]
+    types: tuple[Hit, ...]
+    domains: tuple[Hit, ...]
     clauses: tuple[int, ...]  #: where each starts, ascending, the first at 0
     sentences: tuple[int, ...]  #: likewise
     rearms: tuple[int, ...]  #: where a word stands that ends the reach of earlier frames
+    fresh: tuple[int, ...]  #: where one stands that ends the reach of the whole text's too
 
 
 def read(folded: str, rulebook: Rulebook) -> Reading:
     """Return everything of the rulebook that the folded text holds."""
     clauses, sentences = _cut(folded)
-    signals, labels = _match(folded, rulebook, sentences)
+    signals, types, domains = _match(folded, rulebook, clauses, sentences)
     kept = _unmasked(signals)
-    happenings, signs, frames, rearms = [], [], [], []
+    longest: dict[str, Hit] = {}  # what lies inside a longer phrase of its kind says no more
+    happenings, signs, frames = [], [], []
+    rearms, fresh = [], []
     for hit in kept:
         role = hit[2].role
         if role is Role.HAPPENING:
-            happenings.append(hit)
+            inner = longest.get(hit[2].name)
+            if inner is None or inner[1] < hit[1] or inner[2].weight < hit[2].weight:
+                longest[hit[2].name] = hit
+                happenings.append(hit)
         elif role is Role.FRAME:
             frames.append(hit)
         elif role is Role.SIGN:
@@ -54,6 +67,8 @@ def read(folded: str, rulebook: Rulebook) -> Reading:
                 clauses.append(hit[0])
             if hit[2].rearms:
                 rearms.append(hit[0])
+                if hit[2].rearms == "text":
+                    fresh.append(hit[0])
     clauses.sort()
     if len(happenings) > _MOST:
         strongest = sorted(happenings, key=lambda hit: (-hit[2].weight, hit[0]))[:_MOST]
@@ -62,10 +77,12 @@ def read(folded: str, rulebook: Rulebook) -> Reading:
         happenings=tuple(happenings),
         signs=tuple(signs),
         frames=tuple(frames),
-        labels=tuple(labels),
+        types=tuple(types),
+        domains=tuple(domains),
         clauses=tuple(clauses),
         sentences=tuple(sentences),
         rearms=tuple(rearms),
+        fresh=tuple(fresh),
     )
 
 
@@ -89,23 +106,36 @@ def standing(reading: Reading, rulebook: Rulebook) -> list[Standing]:
                     frame, hit, reading
                 ):
                     strongest[frame[2].name] = frame
-        against = sum(frame[2].weight for frame in strongest.values())
-        result.append((hit, max(0.0, hit[2].weight - against), tuple(strongest.values())))
+        result.append((hit, _left(hit, strongest, rulebook), tuple(strongest.values())))
     return result
 
 
-def rearmed(hit: Hit, reading: Reading) -> bool:
-    """Tell whether a word such as 刚才 or 突然 opens the happening's clause or the one before."""
-    if not reading.rearms:
+def _left(hit: Hit, frames: dict[str, Hit], rulebook: Rulebook) -> float:
+    """Return what the frames leave of a weight; only `Settings.all` cancels what is certain."""
+    against = [frame[2].weight for frame in frames.values()]
+    settings = rulebook.settings
+    left = hit[2].weight - sum(against)
+    if hit[2].weight >= settings.certain and max(against, default=0.0) < settings.all:
+        return max(left, settings.doubt)
+    return max(left, 0.0)
+
+
+def fresh(hit: Hit, reading: Reading) -> bool:
+    """Tell whether a word such as 刚才 opens the happening's clause or the one before."""
+    if not reading.fresh:
         return False
     clause = bisect_right(reading.clauses, hit[0]) - 1
     low = reading.clauses[max(0, clause - 1)]
-    index = bisect_left(reading.rearms, low)
-    return index < len(reading.rearms) and reading.rearms[index] <= hit[1]
+    index = bisect_left(reading.fresh, low)
+    return index < len(reading.fresh) and reading.fresh[index] <= hit[1]
 
 
 def _order(hit: Hit) -> tuple[int, int]:
     return hit[0], -hit[1]
+
+
+def _by_start(match: tuple[int, int, int]) -> tuple[int, int]:
+    return match[1], -match[2]
 
 
 def _cut(folded: str) -> tuple[list[int], list[int]]:
@@ -118,32 +148,58 @@ def _cut(folded: str) -> tuple[list[int], list[int]]:
 
 
 def _match(
-    folded: str, rulebook: Rulebook, sentences: Sequence[int]
-) -> tuple[list[Hit], list[Hit]]:
+    folded: str, rulebook: Rulebook, clauses: Sequence[int], sentences: Sequence[int]
+) -> tuple[list[Hit], list[Hit], list[Hit]]:
+    """Return signals, types and domains by start, of equal starts the longest first."""
     found = rulebook.automaton.find_matches_as_indexes(folded, overlapping=True)
-    found.sort(key=lambda match: (match[1], -match[2]))
+    if len(found) > _MANY:
+        found = _thinned(found)
+    found.sort(key=_by_start)
     patterns = rulebook.patterns
     signals: list[Hit] = []
-    labels: list[Hit] = []
-    chains: dict[int, tuple[int, int, int]] = {}
-    joined = False
+    types: list[Hit] = []
+    domains: list[Hit] = []
+    chains: _Chains = {}
+    joined: list[Hit] = []
     for index, start, end in found:
         pattern = patterns[index]
-        if (pattern.starts_word or pattern.ends_word) and not _whole(folded, start, end, pattern):
+        if pattern.word and not _whole(folded, start, end, pattern):
             continue
         for sense in pattern.signals:
-            signals.append((start, end, sense))
-        for sense in pattern.labels:
-            labels.append((start, end, sense))
-        for part in pattern.parts:
-            hit = _follow(part.phrase, part.place, start, end, chains, rulebook, sentences)
-            if hit is not None:
-                joined = True
-                labelled = hit[2].role in (Role.TYPE, Role.DOMAIN)
-                (labels if labelled else signals).append(hit)
+            signals.append((start, end, sense, start))
+        for sense in pattern.types:
+            types.append((start, end, sense, start))
+        for sense in pattern.domains:
+            domains.append((start, end, sense, start))
+        for chain, place in pattern.nexts:
+            known = chains.get(chain)
+            if known is not None and known[0] == place:
+                _follow(chain, known, start, end, chains, joined, rulebook, clauses, sentences)
+        if pattern.firsts:
+            chains.update(dict.fromkeys(pattern.firsts, (1, start, end)))
     if joined:
-        signals.sort(key=_order)
-    return signals, labels
+        tables = {Role.TYPE: types, Role.DOMAIN: domains}
+        for hit in joined:
+            tables.get(hit[2].role, signals).append(hit)
+        for table in (signals, types, domains):
+            table.sort(key=_order)
+    return signals, types, domains
+
+
+def _thinned(found: list[_Match]) -> list[_Match]:
+    """Return the matches, of each phrase only its first and last hundred."""
+    times: dict[int, int] = {}
+    kept = [match for match in found if _count(match[0], times) <= _OFTEN]
+    if len(kept) < len(found):
+        times.clear()
+        kept.extend(match for match in reversed(found) if _count(match[0], times) <= _OFTEN)
+        kept = list(dict.fromkeys(kept))
+    return kept
+
+
+def _count(index: int, times: dict[int, int]) -> int:
+    times[index] = times.get(index, 0) + 1
+    return times[index]
 
 
 def _whole(folded: str, start: int, end: int, pattern: Pattern) -> bool:
@@ -157,57 +213,69 @@ def _latin(character: str) -> bool:
 
 
 def _follow(  # noqa: PLR0913 - the state of one loop, spelled out
-    phrase: int,
-    place: int,
+    index: int,
+    known: tuple[int, int, int],
     start: int,
     end: int,
-    chains: dict[int, tuple[int, int, int]],
+    chains: _Chains,
+    joined: list[Hit],
     rulebook: Rulebook,
+    clauses: Sequence[int],
     sentences: Sequence[int],
-) -> Hit | None:
-    """Advance a phrase with ``…`` by one part; return its hit if that was the last."""
-    if place == 0:
-        chains[phrase] = (1, start, end)
-        return None
-    known = chains.get(phrase)
-    if known is None or known[0] != place or not 0 <= start - known[2] <= rulebook.settings.gap:
-        return None
-    if bisect_right(sentences, known[2]) != bisect_right(sentences, start):
-        return None
-    chain = rulebook.chains[phrase]
+) -> None:
+    """Advance a phrase with ``…`` by one part if it stands near enough in the same sentence."""
+    place, first, last = known
+    if not 0 <= start - last <= rulebook.settings.gap:
+        return
+    if bisect_right(sentences, last) != bisect_right(sentences, start):
+        return
+    chain = rulebook.chains[index]
     if place + 1 == chain.parts:
-        del chains[phrase]
-        return known[1], end, chain.sense
-    chains[phrase] = (place + 1, known[1], end)
-    return None
+        del chains[index]
+        same = bisect_right(clauses, first) == bisect_right(clauses, start)
+        joined.append((first, end, chain.sense if same else chain.across, start))
+    else:
+        chains[index] = (place + 1, first, end)
 
 
 def _unmasked(signals: list[Hit]) -> list[Hit]:
-    """Return the signals without masks and without what lies inside one."""
+    """Return the signals without masks and without what a mask covers.
+
+    A mask covers what lies inside it, and a happening that it cuts: 在烧烤 is no fire (在烧).
+    """
     masks = [hit for hit in signals if hit[2].role is Role.MASK]
     if not masks:
         return signals
-    kept = []
     starts = [mask[0] for mask in masks]
-    furthest, ends = 0, []
-    for mask in masks:
-        furthest = max(furthest, mask[1])
-        ends.append(furthest)
+    ends = list(accumulate((mask[1] for mask in masks), max))
+    kept = []
     for hit in signals:
-        if hit[2].role is Role.MASK:
+        role = hit[2].role
+        if role is Role.MASK:
             continue
-        index = bisect_right(starts, hit[0]) - 1
-        if hit[2].role is Role.FRAME or index < 0 or ends[index] < hit[1]:
+        if role is Role.FRAME or not _masked(hit[3], hit[1], role, starts, ends):
             kept.append(hit)
     return kept
 
 
+def _masked(start: int, end: int, role: Role, starts: list[int], ends: list[int]) -> bool:
+    before = bisect_right(starts, start) - 1  # masks that start no later than the phrase
+    if before >= 0 and ends[before] >= end:
+        return True
+    if role is not Role.HAPPENING:
+        return False
+    if before >= 0 and ends[before] > start and starts[before] < start:
+        return True
+    last = bisect_left(starts, end) - 1  # masks that start before the phrase ends
+    return last > before and ends[last] > end
+
+
 def _governs(frame: Hit, hit: Hit, reading: Reading) -> bool:
-    reach = frame[2].reach
-    if reach is Reach.TEXT:
+    reach, only = frame[2].reach, frame[2].only
+    if reach is Reach.TEXT or (only and hit[2].name not in only):
         return False
     if reach is Reach.NEXT:
-        return 0 <= hit[0] - frame[1] <= 1
+        return 0 <= hit[3] - frame[1] <= 1
     if bisect_right(reading.clauses, frame[0]) == bisect_right(reading.clauses, hit[0]):
         return True
     if reach is Reach.CLAUSE or (reach is Reach.ONWARD and frame[0] > hit[0]):

@@ -8,16 +8,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from config.region import RegionPack
 from normalizer.normalize import Context, normalize
-from normalizer.place import Gazetteer
+from normalizer.gazetteer import Gazetteer
 
-from gateway.acceptance import decide
+from gateway.acceptance import decide, evidence
 from gateway.assess import assess
 from gateway.limits import limits
 from gateway.route import Router
 from gateway.rulebook import Rulebook
 from normalizer.schema import (
     ChannelRef,
-    Decision,
     Evidence,
     Inbound,
     Judged,
@@ -84,7 +83,9 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
         verify=judged.verify,
         services=judged.services,
         kind=judged.kind,
-        evidence=judged.evidence,
+        evidence=judged.evidence + evidence(seen.content.text, seen.folded, judged, rules.pack)
+        if refused
+        else judged.evidence,
         acceptance=decision,
         route=rules.router.plan(
             channel=channel,
@@ -96,7 +97,14 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
         ),
         limits=Limits()
         if refused
-        else limits(judged.type, judged.urgency, here.received_at, rules.pack),
+        else limits(
+            judged.type,
+            judged.urgency,
+            here.received_at,
+            rules.pack,
+            requester=seen.requester.kind,
+            services=judged.services,
+        ),
         public=inbound.public,
         exercise=inbound.exercise,
         rulebook=judged.version,
@@ -115,8 +123,3 @@ def _with_the_senders_word(judged: Judged, inbound: Inbound) -> Judged:
             judged, urgency=urgency, verify=True, evidence=(*judged.evidence, why)
         )
     return judged
-
-
-def accepted(decision: Decision) -> bool:
-    """Return whether the region's rules take the matter on."""
-    return decision.decision == "accepted"

@@ -4,16 +4,17 @@ One handler runs authenticate, parse, accept each, reply for every pushed channe
 turns every error into a problem document. Nothing here knows a carrier.
 """
 
+import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from pathlib import Path
+from ipaddress import ip_address, ip_network
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from channels.base import Reply, Request, Webhook
 from gateway.accept import Intake
@@ -26,6 +27,7 @@ from gateway.metrics import Metrics
 from gateway.problems import problem, problem_of
 from gateway.store.base import Quarantined, Store
 from normalizer.errors import ChannelError, GatewayError, Ignored, Malformed, Unauthorized
+from normalizer.schema import Attachment
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,6 @@ log = logging.getLogger(__name__)
 JSON_BYTES = 1 << 20
 #: Channels that answer a wrong signature with 401; a carrier's push gets 403 (contract section 5).
 SIGNED_JSON = frozenset({"webhook"})
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -50,27 +51,35 @@ class Front:
     webhooks: Mapping[tuple[str, str], Webhook]
     portal: Webhook | None  #: the first web channel
     portal_name: str
-    trusted_proxies: frozenset[str] = frozenset()
+    remote: Callable[[web.Request], str]
     draining: bool = field(default=False)
 
 
-def remote_of(request: web.Request, trusted: frozenset[str]) -> str:
-    """Return the client's address: the nearest one that is not a trusted proxy."""
-    remote = request.remote or ""
-    if remote not in trusted:
-        return remote
-    for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        candidate = hop.strip()
+def remote_reader(proxies: Sequence[str]) -> Callable[[web.Request], str]:
+    """Return what tells a request's client: the nearest address that is no trusted proxy."""
+    networks = tuple(ip_network(proxy, strict=False) for proxy in proxies)
+
+    def trusted(address: str) -> bool:
         try:
-            ip_address(candidate)
+            parsed = ip_address(address)
         except ValueError:
-            return remote
-        if candidate not in trusted:
-            return candidate
+            return False
+        return any(parsed in network for network in networks)
+
+    def remote(request: web.Request) -> str:
+        nearest = request.remote or ""
+        if not networks or not trusted(nearest):
+            return nearest
+        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+            candidate = hop.strip()
+            if not trusted(candidate):
+                return candidate or nearest
+        return nearest
+
     return remote
 
 
-def middleware(front: Front) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def middleware(front: Front) -> Middleware:
     """Return the middleware that answers errors and closes connections while draining."""
 
     @web.middleware
@@ -138,7 +147,9 @@ class Pushes:
         return await self._push(webhook, key, await self._read(request))
 
     async def _read(self, request: web.Request) -> Request:
-        fields, attachments, body = None, (), b""
+        fields: Mapping[str, str] | None = None
+        attachments: tuple[Attachment, ...] = ()
+        body = b""
         if request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
             fields, attachments = await read_form(request, self._front.blobs)
         else:
@@ -151,7 +162,7 @@ class Pushes:
             attachments=attachments,
             query=dict(request.query),
             path_secret=request.match_info.get("secret"),
-            remote=remote_of(request, self._front.trusted_proxies),
+            remote=self._front.remote(request),
         )
 
     async def _push(self, webhook: Webhook, key: tuple[str, str], request: Request) -> web.Response:
@@ -160,6 +171,8 @@ class Pushes:
         try:
             webhook.authenticate(request, now)
             inbounds = webhook.parse(request, now)
+            for content in webhook.files(request):
+                await front.blobs.write(_once(content), len(content))
             receipts = [await front.intake.accept(inbound) for inbound in inbounds]
         except Unauthorized as error:
             front.metrics.rejected(key[0], error.code)
@@ -191,6 +204,10 @@ class Pushes:
         await self._front.store.quarantine(item)
         self._front.metrics.count("quarantined", key[0])
         log.warning("channel.quarantined", extra={"channel": key[0], "id": item.id})
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 class Service:
@@ -227,8 +244,8 @@ class Service:
         given = request.query.get("sig", "")
         if not hmac.compare_digest(expected.encode(), given.encode(errors="replace")):
             return problem(404, "there is nothing at this address")
-        path = Path(self._front.blobs.path(sha256))
-        if not path.is_file():
+        path = self._front.blobs.path(sha256)
+        if not await asyncio.to_thread(path.is_file):
             return problem(404, "there is nothing at this address")
         return web.FileResponse(
             path,

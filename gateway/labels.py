@@ -1,7 +1,8 @@
 """What a text is about and what its writer wants: domain and request type, by weighted words."""
 
-from gateway.clauses import Hit, Reading
-from gateway.rulebook import Role, Rulebook
+from collections.abc import Sequence
+
+from gateway.clauses import Hit
 from normalizer.schema import Domain, RequestType, Value
 
 #: A phrase counts this often however often it is repeated: long letters name much in passing.
@@ -19,28 +20,28 @@ class Label(Value, frozen=True, kw_only=True):
     hits: tuple[tuple[float, Hit], ...]  #: strongest first, at most two
 
 
-def best(body: str, reading: Reading, role: Role, rulebook: Rulebook, head: int) -> Label | None:
-    """Return the weightiest label of a role, None where no phrase speaks for any.
+def best(body: str, found: Sequence[Hit], factor: float, head: int) -> Label | None:
+    """Return the weightiest of the labels found, None where no phrase speaks for any.
 
-    Phrases within the first ``head`` characters, the title, weigh `Settings.title` times as much.
+    Phrases within the first ``head`` characters, the title, weigh ``factor`` times as much.
     Of equals the one with the earlier place in the contract's list wins.
     """
     limit = head or _HEAD
     weights: dict[str, float] = {}
     hits: dict[str, list[tuple[float, Hit]]] = {}
     times: dict[tuple[str, str], int] = {}
-    ends: dict[str, int] = {}
-    for hit in reading.labels:
-        start, end, sense = hit
+    last_start = last_end = -1
+    for hit in found:
+        start, end, sense, _ = hit
         name = sense.name
-        if sense.role is not role or end <= ends.get(name, 0):
-            continue  # or inside a longer phrase for the same label
-        ends[name] = end
+        if end <= last_end and (start, end) != (last_start, last_end):
+            continue  # inside a longer phrase: 农民工 is not about farming
+        last_start, last_end = start, end
         key = name, body[start:end]
         times[key] = times.get(key, 0) + 1
         if times[key] > _REPEATS:
             continue
-        weight = sense.weight * rulebook.settings.title if start < limit else sense.weight
+        weight = sense.weight * factor if start < limit else sense.weight
         weights[name] = weights.get(name, 0.0) + weight
         hits.setdefault(name, []).append((weight, hit))
     if not weights:

@@ -133,12 +133,10 @@ def spellings(node: Node, lists: dict[str, list[str]]) -> list[list[str]]:
     Raises:
         ConfigError: A bracket is open, a list is unknown, or the phrase stands for too much.
     """
-    parts = [
-        [fold(spelling) for spelling in _choices(node, part.strip(), lists)]
-        for part in _ELLIPSIS.split(node.word())
-    ]
+    phrase = fold(node.word())
+    parts = [_choices(node, part.strip(), lists) for part in _ELLIPSIS.split(phrase)]
     if not all(spelling for part in parts for spelling in part):
-        node.fail("a part of the phrase may be empty; every part needs at least one character")
+        node.fail(f"{phrase!r}: a part may be empty; each needs at least one character")
     return parts
 
 
@@ -146,13 +144,13 @@ def _choices(node: Node, part: str, lists: dict[str, list[str]]) -> list[str]:
     pieces: list[list[str]] = []
     for choice, name, literal, stray in _PIECE.findall(part):
         if stray or (not choice and not name and not literal):
-            node.fail("a bracket without its partner; write (a|b) or <list>")
+            node.fail(f"{part!r}: a bracket without its partner; write (a|b) or <list>")
         if name and name not in lists:
-            node.fail(f"unknown list <{name}>; known are {', '.join(sorted(lists))}")
+            node.fail(f"{part!r}: unknown list <{name}>; known are {', '.join(sorted(lists))}")
         pieces.append([literal] if literal else lists[name] if name else choice.split("|"))
     count = 1
     for piece in pieces:
         count *= len(piece)
     if count > MAX_SPELLINGS:
-        node.fail(f"stands for {count} spellings; at most {MAX_SPELLINGS}: split it")
+        node.fail(f"{part!r} stands for {count} spellings; at most {MAX_SPELLINGS}: split it")
     return ["".join(piece) for piece in itertools.product(*pieces)]

@@ -8,12 +8,14 @@ from typing import Any
 from config.plugin import Plugin
 from normalizer.errors import ConfigError
 
+Plugins = Mapping[str, Plugin[Any, Any]]
+
 #: Our top-level packages have common names: another distribution may overwrite them unnoticed.
 PACKAGES = ("gateway", "channels", "normalizer", "adapters", "config")
 DISTRIBUTION = "intake-gateway"
 
 
-def load(group: str) -> Mapping[str, Plugin[Any, Any]]:
+def load(group: str) -> Plugins:
     """Return the plug-ins of ``gateway.channels`` or ``gateway.adapters`` by name.
 
     Raises:

@@ -12,10 +12,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+from msgspec import structs
 
 from gateway.lexicon import Node, files, parse, spellings
 from normalizer.errors import ConfigError
 from normalizer.schema import Domain, RequestType, Service, Value
+from normalizer.text import fold
 
 _SECTIONS = frozenset(
     {"settings", "lists", "kinds", "happenings", "signs", "frames", "types", "domains"}
@@ -26,6 +28,14 @@ _AGAINST = frozenset({"all", "much", "some", "little"})
 _SERVICES = frozenset(Service)
 _DOMAINS = frozenset(Domain)
 _TYPES = frozenset(RequestType)
+_WEAKER = {
+    "always": "certain",
+    "certain": "likely",
+    "likely": "possible",
+    "possible": "hint",
+    "hint": "hint",
+}
+_REARMS = frozenset({"sentence", "text"})
 _LEVELS = frozenset({"emergency", "urgent"})
 
 
@@ -60,32 +70,30 @@ class Sense(Value, frozen=True, kw_only=True):
     tier: str = ""
     reach: Reach = Reach.PHRASE
     opens: bool = False  #: starts a new clause
-    rearms: bool = False  #: ends the reach of the frames before it
+    rearms: str = ""  #: sentence or text: which frames no longer reach what follows
+    only: frozenset[str] = frozenset()  #: the kinds that a frame speaks against; empty for all
     rule: str = ""  #: as named in the evidence
 
 
-class Part(Value, frozen=True, kw_only=True):
-    """One part of a phrase with ``…``: the phrase is met when all parts follow each other."""
-
-    phrase: int  #: index into `Rulebook.chains`
-    place: int  #: 0 for the first
-
-
 class Chain(Value, frozen=True, kw_only=True):
-    """A phrase with ``…``."""
+    """A phrase with ``…``: met when all its parts follow each other."""
 
     parts: int
     sense: Sense
+    across: Sense  #: where a comma stands between the parts: one tier weaker
 
 
 class Pattern(Value, frozen=True, kw_only=True):
     """What one string of the automaton stands for."""
 
     signals: tuple[Sense, ...]  #: happenings, signs, frames, masks
-    labels: tuple[Sense, ...]  #: types, domains
-    parts: tuple[Part, ...]
+    types: tuple[Sense, ...]
+    domains: tuple[Sense, ...]
+    firsts: tuple[int, ...]  #: the chains it begins, as indexes into `Rulebook.chains`
+    nexts: tuple[tuple[int, int], ...]  #: the chains it goes on with, and its place in each
     starts_word: bool  #: first character is an ASCII letter or digit: no such may precede
     ends_word: bool  #: last character likewise
+    word: bool  #: either
 
 
 class Kind(Value, frozen=True, kw_only=True):
@@ -121,7 +129,8 @@ class Settings(Value, frozen=True, kw_only=True):
     brief_bonus: float = 0.1  #: emergencies are told briefly
     long: int = 200  #: characters above which a text is long
     long_malus: float = 0.25  #: letters tell of much that is over
-    title: float = 2.0  #: factor for types and domains named in the title
+    title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
+    title_domain: float = 2.0  #: likewise for domains
 
 
 class Rulebook(Value, frozen=True, kw_only=True):
@@ -160,8 +169,9 @@ class _Compiler:
     def __init__(self, sections: Mapping[str, list[Node]]) -> None:
         self._sections = sections
         self._signals: dict[str, list[Sense]] = {}
-        self._labels: dict[str, list[Sense]] = {}
-        self._parts: dict[str, list[Part]] = {}
+        self._types: dict[str, list[Sense]] = {}
+        self._domains: dict[str, list[Sense]] = {}
+        self._parts: dict[str, list[tuple[int, int]]] = {}
         self._chains: list[Chain] = []
         self._alone: dict[str, Sense] = {}
         self._settings = self._read_settings()
@@ -178,7 +188,7 @@ class _Compiler:
         ):
             for name, node in self._all(section):
                 read(name, node)
-        strings = tuple(dict.fromkeys((*self._signals, *self._labels, *self._parts)))
+        strings = tuple(dict.fromkeys((*self._signals, *self._types, *self._domains, *self._parts)))
         if not strings:
             raise ConfigError("lexicon:1: holds no phrase")
         return Rulebook(
@@ -214,7 +224,7 @@ class _Compiler:
         for name, node in self._all("lists"):
             if name in lists:
                 node.fail(f"list {name!r} stands in another file too")
-            lists[name] = [item.word() for item in node.items()]
+            lists[fold(name)] = [fold(item.word()) for item in node.items()]
         return lists
 
     def _read_kinds(self) -> dict[str, Kind]:
@@ -226,12 +236,17 @@ class _Compiler:
         return kinds
 
     def _pattern(self, string: str) -> Pattern:
+        parts = dict.fromkeys(self._parts.get(string, ()))
+        starts, ends = _ascii_word(string[0]), _ascii_word(string[-1])
         return Pattern(
             signals=tuple(self._signals.get(string, ())),
-            labels=tuple(self._labels.get(string, ())),
-            parts=tuple(self._parts.get(string, ())),
-            starts_word=_ascii_word(string[0]),
-            ends_word=_ascii_word(string[-1]),
+            types=tuple(self._types.get(string, ())),
+            domains=tuple(self._domains.get(string, ())),
+            firsts=tuple(chain for chain, place in parts if not place),
+            nexts=tuple(part for part in parts if part[1]),
+            starts_word=starts,
+            ends_word=ends,
+            word=starts or ends,
         )
 
     def _happening(self, name: str, node: Node) -> None:
@@ -256,13 +271,13 @@ class _Compiler:
             name=name,
             weight=0.0 if weight == "always" else self._tier(weight),
             opens="opens" in fields and fields["opens"].switch(),
-            rearms="rearms" in fields and fields["rearms"].switch(),
+            rearms=fields["rearms"].one_of(_REARMS, "reach") if "rearms" in fields else "",
             rule=f"sign.{name}",
         )
         self._phrases(node, fields, sense)
 
     def _frame(self, name: str, node: Node) -> None:
-        fields = node.fields(frozenset({"against", "reach", "phrases"}))
+        fields = node.fields(frozenset({"against", "reach", "only", "phrases"}))
         for needed in ("against", "reach"):
             if needed not in fields:
                 node.fail(f"frame {name!r} needs `{needed}:`")
@@ -274,9 +289,15 @@ class _Compiler:
             weight=float(getattr(self._settings, against)),
             tier=against,
             reach=reach,
+            only=self._only(fields.get("only")),
             rule=f"frame.{name}",
         )
         self._phrases(node, fields, sense)
+
+    def _only(self, node: Node | None) -> frozenset[str]:
+        if node is None:
+            return frozenset()
+        return frozenset(item.one_of(frozenset(self._kinds), "kind") for item in node.items())
 
     def _phrases(self, node: Node, fields: Mapping[str, Node], sense: Sense) -> None:
         if "phrases" not in fields:
@@ -309,17 +330,22 @@ class _Compiler:
         if len(parts) > 1:
             for place, part in enumerate(parts):
                 for string in part:
-                    self._parts.setdefault(string, []).append(
-                        Part(phrase=len(self._chains), place=place)
-                    )
-            self._chains.append(Chain(parts=len(parts), sense=sense))
+                    self._parts.setdefault(string, []).append((len(self._chains), place))
+            across = self._weaker(sense)
+            self._chains.append(Chain(parts=len(parts), sense=sense, across=across))
             return
-        label = sense.role in (Role.TYPE, Role.DOMAIN)
-        table = self._labels if label else self._signals
+        tables = {Role.TYPE: self._types, Role.DOMAIN: self._domains}
+        table = tables.get(sense.role, self._signals)
         for string in parts[0]:
             senses = table.setdefault(string, [])
             if sense not in senses:
                 senses.append(sense)
+
+    def _weaker(self, sense: Sense) -> Sense:
+        if sense.role is not Role.HAPPENING:
+            return sense
+        tier = _WEAKER[sense.tier]
+        return structs.replace(sense, tier=tier, weight=self._tier(tier))
 
 
 def _whole(item: Node, lists: dict[str, list[str]]) -> list[tuple[str]]:

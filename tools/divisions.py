@@ -15,6 +15,7 @@ The lists hold public facts only: codes of GB/T 2260-2007 and the names they sta
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 #: County-level divisions set up or coded after the Bureau's edition.
@@ -26,10 +27,23 @@ NOT_A_DIVISION = re.compile(r"^(市辖区|县|(省|自治区)直辖县级行政�
 #: From 71 on, the last two digits of a county code are the Bureau's own functional zones.
 ZONE_FROM = 71
 ZONE_TO = 80
+#: Peoples in the names of autonomous areas, which nobody says.
+PEOPLES = re.compile(
+    "(?:布依|朝鲜|土家|哈尼|傈僳|拉祜|东乡|纳西|景颇|达斡尔|仫佬|布朗|撒拉|毛南|仡佬|普米|鄂温克|德昂|保安|裕固|独龙"
+    "|壮|回|藏|苗|彝|满|侗|瑶|白|傣|黎|佤|畲|水|土|羌|怒|各|蒙古|哈萨克)族"
+    "|(?:蒙古|维吾尔|柯尔克孜|哈萨克|塔吉克|锡伯)$"
+)
+#: Generic words, the longer before its own ending.
+GENERIC = (
+    *("特别行政区", "自治区", "自治州", "自治县", "自治旗", "地区", "矿区"),
+    *("省", "市", "盟", "州", "区", "县", "旗"),
+)
+#: Two whose generic word is theirs alone.
+NAMED_BY_KIND = {"神农架林区": "神农架", "六枝特区": "六枝"}
 TOWN = re.compile(r"^[\u4e00-\u9fff]{1,10}(街道|镇|乡|苏木|地区)$")
 
 DIVISIONS_HEAD = """\
-# Administrative divisions of China down to the county: code, space, name.
+# Administrative divisions of China down to the county: code, official name, what people say for it.
 # Codes: GB/T 2260-2007. Edition: National Bureau of Statistics, 30 June 2023, with the changes
 # that tools/divisions.py names. Written by tools/divisions.py; do not edit.
 """
@@ -53,8 +67,8 @@ def divisions(bureau: Path, other: Path) -> dict[str, str]:
             found.setdefault(row["code"].ljust(6, "0"), row["name"])
     for row in read(other, "data.json"):
         code = str(row["code"])
-        if code[:2] in {"71", "81", "82"} and code.endswith("000000"):
-            found.setdefault(code[:6], row["name"])
+        if code[:2] in {"71", "81", "82"} and len(code) == 6:
+            found.setdefault(code, row["name"])
     return {code: name for code, name in sorted(found.items()) if is_division(code, name)}
 
 
@@ -76,10 +90,25 @@ def towns(bureau: Path, known: dict[str, str]) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
+def short_names(name: str) -> Iterator[str]:
+    """What people say for a division: 宿州 for 宿州市, 琼中 and 琼中县 for 琼中黎族苗族自治县."""
+    word = next((word for word in GENERIC if name.endswith(word)), "")
+    stem = NAMED_BY_KIND.get(name, name.removesuffix(word))
+    if "自治" in word or stem.endswith("族"):
+        bare = PEOPLES.sub("", stem)
+        stem = bare if len(bare) > 1 else stem.removesuffix("族")
+        if word in {"自治县", "自治州"}:
+            yield stem + word[-1]
+    if len(stem) > 1 and word:
+        yield stem
+
+
 def main(bureau: str, other: str, target: str) -> None:
     """Both files stand in ``target``."""
     known = divisions(Path(bureau), Path(other))
-    lines = "".join(f"{code} {name}\n" for code, name in known.items())
+    lines = "".join(
+        f"{' '.join((code, name, *short_names(name)))}\n" for code, name in known.items()
+    )
     (Path(target) / "divisions.txt").write_text(DIVISIONS_HEAD + lines, encoding="utf-8")
     below = towns(Path(bureau), known)
     lines = "".join(f"{code} {' '.join(names)}\n" for code, names in below.items())

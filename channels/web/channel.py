@@ -38,6 +38,10 @@ class Web:
         """
         return (inbound(decode_request(request), request, now, self._account),)
 
+    def files(self, request: Request) -> Sequence[bytes]:
+        """Return nothing: a form's files were stored while it was read."""
+        return ()
+
     def reply(self, request: Request, receipts: Sequence[Receipt]) -> Reply:
         """Return 201 with the receipt, 200 where the request was known already."""
         (receipt,) = receipts

@@ -175,6 +175,8 @@ class IncidentChange(Value, frozen=True, kw_only=True):
     ladder_at: datetime | None  #: when the ladder's clock next runs; None: stopped
     deliveries: tuple[NewDelivery, ...] = ()
     if_version: int | None = None
+    #: When it was raised to ``desk``; None: at the event if ``desk`` changes, else as before.
+    rung_from: datetime | None = None
 
 
 class StoredIncident(Value, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Messages to people outside: alarms to duty phones, answers to citizens."""

@@ -1,0 +1,95 @@
+"""``gateway serve``: run everything until a signal says otherwise."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from config.load import Loaded, load
+from gateway import logs, plugins
+from gateway.app import App, build
+from gateway.configcheck import problems
+from normalizer.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop where it is installed, else on the standard loop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT and return 0."""
+    logs.configure()
+    if foreign := plugins.foreign_packages():
+        raise ConfigError("\n".join(foreign))
+    return run_loop(_serve(arguments))
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    channels, adapters = plugins.load("gateway.channels"), plugins.load("gateway.adapters")
+    loaded = checked(arguments.config, channels, adapters)
+    app = await build(loaded, channels, adapters)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        url = await app.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        reloading = Reloading(app, arguments, channels, adapters)
+        loop.add_signal_handler(signal.SIGHUP, reloading.begin)
+        sys.stdout.write(f"ready {url}\n")
+        sys.stdout.flush()
+        await ended.wait()
+    finally:
+        await app.stop()
+    return 0
+
+
+def checked(path: Path | None, channels: plugins.Plugins, adapters: plugins.Plugins) -> Loaded:
+    """Return a configuration that can be served. Raises `ConfigError` with all that is wrong."""
+    loaded = load(path)
+    if wrong := problems(loaded, channels, adapters):
+        raise ConfigError("\n".join(map(str, wrong)))
+    return loaded
+
+
+class Reloading:
+    """Reads the configuration again when asked; one time after another."""
+
+    def __init__(
+        self,
+        app: App,
+        arguments: argparse.Namespace,
+        channels: plugins.Plugins,
+        adapters: plugins.Plugins,
+    ) -> None:
+        self._app = app
+        self._path = arguments.config
+        self._channels = channels
+        self._adapters = adapters
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start a reload behind the one that runs, if any."""
+        self._task = asyncio.create_task(self._reload(self._task))
+
+    async def _reload(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.gather(before, return_exceptions=True)
+        try:
+            loaded = await asyncio.to_thread(checked, self._path, self._channels, self._adapters)
+            await self._app.reload(loaded)
+        except ConfigError as error:
+            # The running configuration stays in force.
+            log.warning("gateway.reload_refused", extra={"why": str(error)})
+            self._app.parts.base.metrics.count("reload_refused")

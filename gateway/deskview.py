@@ -1,0 +1,81 @@
+"""An incident as a desk sees it: the contract's incident and what its people said."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gateway.answers import shown_at
+from gateway.incidents import place_line
+from gateway.roster import Roster
+from gateway.store.base import Store, StoredIncident, StoredTicket
+from gateway.view import publish_incident
+
+#: Reports whose words are shown: the first and the latest others.
+_WORDS = 5
+_TEXT = 600
+_STEPS = frozenset({"acknowledged", "returned", "closed", "escalated"})
+_STEPS_SHOWN = 6
+
+
+async def desk_views(
+    store: Store, incidents: Sequence[StoredIncident], zone: ZoneInfo, roster: Roster
+) -> list[dict[str, Any]]:
+    """Return the views of incidents, in their order. Raises `StoreError`."""
+    wanted = {i: _shown(stored.tickets) for i, stored in enumerate(incidents)}
+    ids = sorted({ticket_id for some in wanted.values() for ticket_id in some})
+    tickets = await store.tickets(ids) if ids else {}
+    return [
+        _view(stored, [tickets[t] for t in wanted[i] if t in tickets], zone, roster)
+        for i, stored in enumerate(incidents)
+    ]
+
+
+def _shown(tickets: tuple[str, ...]) -> tuple[str, ...]:
+    if len(tickets) <= _WORDS:
+        return tickets
+    return (tickets[0], *tickets[-(_WORDS - 1) :])
+
+
+def _view(
+    stored: StoredIncident, tickets: Iterable[StoredTicket], zone: ZoneInfo, roster: Roster
+) -> dict[str, Any]:
+    incident = publish_incident(stored, zone)
+    view: dict[str, Any] = msgspec.to_builtins(incident)
+    ack_within = roster.desk(stored.desk).ack_within
+    view.update(
+        label=roster.label(stored.incident.service),
+        desk=stored.desk,
+        desks=list(shown_at(stored)),
+        place_text=place_line(incident.place) or None,
+        raised_at=_iso(stored.rung_from, zone),
+        acknowledge_by=_iso(stored.rung_from + ack_within, zone),
+        version=stored.version,
+        words=[_words(ticket, zone) for ticket in tickets],
+        steps=[
+            {"at": _iso(e.at, zone), "event": e.event, "by": e.by, "text": e.text}
+            for e in stored.events
+            if e.event in _STEPS
+        ][-_STEPS_SHOWN:],
+    )
+    return view
+
+
+def _words(stored: StoredTicket, zone: ZoneInfo) -> dict[str, Any]:
+    ticket = stored.ticket
+    text = ticket.content.text
+    return {
+        "number": stored.number,
+        "at": _iso(ticket.received_at, zone),
+        "channel": ticket.channel.kind,
+        "text": text if len(text) <= _TEXT else text[: _TEXT - 1] + "…",
+        "place": place_line(ticket.place) or None,
+        "phone": ticket.requester.phone,
+        "confidential": ticket.requester.confidential or ticket.requester.anonymous,
+    }
+
+
+def _iso(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).isoformat()

@@ -1,0 +1,275 @@
+"""Which incident an emergency ticket raises or joins, decided before the store is asked.
+
+The index lives in memory and is asked synchronously, so concurrent reports of one happening see
+each other before either is stored. It holds guesses only: the store decides whether a report
+raises or joins (`IncidentReport`), so an entry whose first report failed to be written is raised
+by the next report that joins it, and one closed meanwhile is raised afresh.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gateway.likeness import WINDOW, SamePlace, Trace, group_of, likeness, trace_of
+from gateway.roster import Roster
+from gateway.store.base import IncidentReport, Lane, NewDelivery, Store, StoredIncident
+from normalizer.schema import EMERGENCY_SERVICES, Incident, Place, Service, Ticket, Urgency
+from normalizer.text import fold
+
+#: States in which an incident is open, and those in which nobody has answered yet.
+OPEN = ("raised", "acknowledged", "escalated", "returned")
+UNANSWERED = ("raised", "escalated", "returned")
+#: Open happenings remembered; one that is forgotten is only raised twice.
+_KEPT = 4096
+#: Newest happenings of a kind that a report is compared with.
+_COMPARED = 256
+_TRACES = 8
+_SUMMARY = 120
+_PAGE = 200
+
+
+def services_concerned(ticket: Ticket) -> tuple[Service, ...]:
+    """Return the services that get an incident: those of the four that the judge named.
+
+    An emergency that needs none of them, or only a utility, goes to the police: 110 takes what
+    has no other owner (国办发〔2022〕12号: danger to life or property is dispatched by 110 first).
+    """
+    if ticket.urgency is not Urgency.EMERGENCY:
+        return ()
+    named = tuple(s for s in dict.fromkeys(ticket.services) if s in EMERGENCY_SERVICES)
+    return named or (Service.POLICE,)
+
+
+def tell(
+    what: str,
+    destinations: Iterable[str],
+    at: datetime,
+    new_id: Callable[[], str],
+    data: dict[str, Any] | None = None,
+) -> tuple[NewDelivery, ...]:
+    """Return a delivery of ``hotline.emergency.<what>`` for each destination."""
+    return tuple(
+        NewDelivery(
+            id=new_id(),
+            destination=destination,
+            lane=Lane.EMERGENCY,
+            type=f"hotline.emergency.{what}",
+            due_at=at,
+            data=data or {},
+        )
+        for destination in dict.fromkeys(destinations)
+    )
+
+
+def told(deliveries: Iterable[NewDelivery]) -> dict[str, str]:
+    """Return the id of each desk's delivery, kept with the event so that a queue can be refilled."""
+    return {d.destination: d.id for d in deliveries if d.destination.startswith("liaison:")}
+
+
+def place_line(place: Place) -> str:
+    """Return the place in one line, empty when nothing is known."""
+    if place.text:
+        return place.text
+    names = (place.province, place.city, place.district, place.street)
+    line = "".join(name for name in names if name)
+    if not line and place.latitude is not None and place.longitude is not None:
+        line = f"{place.latitude:.5f},{place.longitude:.5f}"
+    return line
+
+
+def summarize(ticket: Ticket, kind_label: str | None) -> str:
+    """Return a line that tells a desk what and where."""
+    words = ticket.content.title or " ".join(ticket.content.text.split())
+    parts = [part for part in (kind_label, place_line(ticket.place), words) if part]
+    line = " · ".join(dict.fromkeys(parts))
+    if ticket.exercise:
+        line = f"【演练】{line}"
+    return line if len(line) <= _SUMMARY else line[: _SUMMARY - 1] + "…"
+
+
+class _Entry:
+    """An open incident and the reports it is known by: the first, and the latest others."""
+
+    __slots__ = ("id", "last_at", "traces")
+
+    def __init__(self, incident_id: str, at: datetime) -> None:
+        self.id = incident_id
+        self.last_at = at
+        self.traces: list[Trace] = []
+
+    def add(self, trace: Trace, now: datetime) -> None:
+        self.last_at = max(self.last_at, now)
+        self.traces.append(trace)
+        if len(self.traces) > _TRACES:
+            del self.traces[1]
+
+
+#: Service, group of kinds, drill or not: only reports that agree in all three can join.
+_Key = tuple[str, str | None, bool]
+
+
+class IncidentIndex:
+    """Open incidents by what their reports say."""
+
+    def __init__(
+        self,
+        roster: Callable[[], Roster],
+        same_place: SamePlace,
+        new_id: Callable[[], str],
+        kind_label: Callable[[str], str | None] = lambda _: None,
+        changed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Make an empty index; `seed` fills it.
+
+        Args:
+            roster: The desks in force.
+            same_place: Likeness of two places, 0 to 1.
+            new_id: Makes ids.
+            kind_label: What people call a kind of happening.
+            changed: Told of each incident that a confirmed report raised or joined.
+        """
+        self._roster = roster
+        self._same_place = same_place
+        self._new_id = new_id
+        self._kind_label = kind_label
+        self._changed = changed
+        self._open: dict[_Key, OrderedDict[str, _Entry]] = {}
+        self._keys: OrderedDict[str, _Key] = OrderedDict()  #: incident id -> where it is
+        self._asked: OrderedDict[str, Trace] = OrderedDict()  #: fresh id -> until confirmed
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def reports(self, ticket: Ticket, folded: str, now: datetime) -> tuple[IncidentReport, ...]:
+        """Return the incidents that the ticket raises or joins, one a service concerned."""
+        services = services_concerned(ticket)
+        if not services:
+            return ()
+        trace = trace_of(ticket, folded)
+        group = group_of(ticket.kind)
+        kind_label = self._kind_label(ticket.kind) if ticket.kind else None
+        summary = summarize(ticket, kind_label)
+        result = []
+        for service in services:
+            key = (service.value, group, ticket.exercise)
+            incident_id = self._place(key, trace, now)
+            report = self._report(ticket, service.value, incident_id, summary, now)
+            self._asked[report.fresh_id] = trace
+            result.append(report)
+        while len(self._asked) > _KEPT:
+            self._asked.popitem(last=False)
+        return tuple(result)
+
+    def confirm(self, reports: Sequence[IncidentReport], ids: Sequence[str]) -> None:
+        """Take note of what the store made of the reports, in their order."""
+        for report, incident_id in zip(reports, ids, strict=False):
+            self._changed(incident_id)
+            trace = self._asked.pop(report.fresh_id, None)
+            if incident_id == report.incident.id or trace is None:
+                continue
+            key = self._keys.get(report.incident.id)
+            self.forget(report.incident.id)
+            incident = report.incident
+            key = key or (incident.service, group_of(incident.kind), incident.exercise)
+            self._insert(key, incident_id, incident.opened_at).add(trace, incident.opened_at)
+
+    def forget(self, incident_id: str) -> None:
+        """Let no further report join a closed incident."""
+        key = self._keys.pop(incident_id, None)
+        if key is not None:
+            self._open[key].pop(incident_id, None)
+            if not self._open[key]:
+                del self._open[key]
+
+    async def seed(self, store: Store, now: datetime) -> None:
+        """Learn the open incidents of the store, as at a start."""
+        after = ""
+        while page := await store.incidents(None, OPEN, _PAGE, after):
+            for stored in page:
+                if now - stored.events[-1].at <= WINDOW or now - _last_report(stored) <= WINDOW:
+                    await self._learn(store, stored)
+            after = page[-1].incident.id
+
+    async def _learn(self, store: Store, stored: StoredIncident) -> None:
+        incident = stored.incident
+        key = (incident.service, group_of(incident.kind), incident.exercise)
+        wanted = (*stored.tickets[:1], *stored.tickets[1:][-(_TRACES - 1) :])
+        tickets = await store.tickets(wanted)
+        entry = self._insert(key, incident.id, _last_report(stored))
+        for ticket_id in wanted:
+            if found := tickets.get(ticket_id):
+                ticket = found.ticket
+                entry.add(trace_of(ticket, fold(ticket.content.text)), ticket.received_at)
+
+    def _place(self, key: _Key, trace: Trace, now: datetime) -> str:
+        """Return the id of the incident that a report belongs to, and remember the report."""
+        entries = self._open.get(key)
+        found = self._find(entries, key[1], trace, now) if entries else None
+        if found is None:
+            found = self._insert(key, self._new_id(), now)
+        else:
+            self._open[key].move_to_end(found.id)
+            self._keys.move_to_end(found.id)
+        found.add(trace, now)
+        return found.id
+
+    def _find(
+        self, entries: OrderedDict[str, _Entry], group: str | None, trace: Trace, now: datetime
+    ) -> _Entry | None:
+        best, score = None, 0.0
+        for compared, entry in enumerate(reversed(entries.values())):
+            if compared >= _COMPARED:
+                break
+            if now - entry.last_at > WINDOW:
+                continue
+            alike = likeness(trace, entry.traces, group, self._same_place)
+            if alike > score:
+                best, score = entry, alike
+        return best
+
+    def _insert(self, key: _Key, incident_id: str, at: datetime) -> _Entry:
+        entry = _Entry(incident_id, at)
+        self._open.setdefault(key, OrderedDict())[incident_id] = entry
+        self._keys[incident_id] = key
+        while len(self._keys) > _KEPT:
+            self.forget(next(iter(self._keys)))
+        return entry
+
+    def _report(
+        self, ticket: Ticket, service: str, incident_id: str, summary: str, now: datetime
+    ) -> IncidentReport:
+        destinations = (f"liaison:{service}", ticket.route.to)
+        on_raise = tell("raised", destinations, now, self._new_id)
+        on_join = tell("updated", destinations, now, self._new_id)
+        contacts = (ticket.requester.phone,) if ticket.requester.phone else ()
+        return IncidentReport(
+            incident=Incident(
+                id=incident_id,
+                service=service,
+                opened_at=now,
+                state="raised",
+                kind=ticket.kind,
+                place=ticket.place,
+                summary=summary,
+                contacts=contacts,
+                exercise=ticket.exercise,
+            ),
+            fresh_id=self._new_id(),
+            ladder_at=self._roster().first_at(service, now),
+            joined_data={
+                "summary": summary,
+                "contacts": list(contacts),
+                "place": msgspec.to_builtins(ticket.place),
+                "backoffice": ticket.route.to,
+                "told": {"raised": told(on_raise), "joined": told(on_join)},
+            },
+            on_raise=on_raise,
+            on_join=on_join,
+        )
+
+
+def _last_report(stored: StoredIncident) -> datetime:
+    return max(e.at for e in stored.events if e.event in ("raised", "joined"))

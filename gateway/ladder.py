@@ -1,0 +1,194 @@
+"""The clock of the emergencies: whoever does not acknowledge is called again, then others are.
+
+Everything the clock needs is in the store (`StoredIncident.rung`, ``ladder_at``), so it goes on
+where it stopped when the process comes back: rungs missed meanwhile are done at once, one after
+another; missed repetitions of the last one are not made up for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from config.settings import Rung
+from gateway.clock import Clock
+from gateway.incidents import place_line, tell, told
+from gateway.liaison import Steps, audience, backoffices
+from gateway.roster import DUTY, Roster
+from gateway.store.base import IncidentChange, Lane, NewDelivery, NewEvent, Store, StoredIncident
+from normalizer.errors import GatewayError
+
+log = logging.getLogger(__name__)
+
+#: Incidents taken care of in one go, the most overdue first.
+BATCH = 50
+#: Longest wait in seconds: a wake-up that was missed costs no more than this.
+_LONGEST_WAIT_S = 5.0
+#: How long an incident whose rung failed is left alone, so that it cannot keep others waiting.
+_SPARED = timedelta(seconds=5)
+
+
+class Caller:
+    """Says what is sent for a rung."""
+
+    def __init__(self, name: str, public_url: str, roster: Callable[[], Roster]) -> None:
+        self._name = name
+        self._url = public_url.rstrip("/")
+        self._roster = roster
+
+    def text(self, stored: StoredIncident, desk: str, now: datetime) -> str:
+        """Return the words of an alarm: what, where, how long; nobody's name or number."""
+        incident = stored.incident
+        label = self._roster().label(incident.service)
+        number = incident.reports[0] if incident.reports else incident.id
+        minutes, seconds = divmod(int((now - incident.opened_at).total_seconds()), 60)
+        place = place_line(incident.place) or "地点不详"
+        drill = "【演练】" if incident.exercise else ""
+        return (
+            f"【{self._name}】{drill}{label}紧急事件 {number} 已 {minutes} 分 {seconds} 秒无人签收，"
+            f"地点：{place}。请立即处理：{self._url}/desk/{desk}"
+        )
+
+    def deliveries(
+        self, stored: StoredIncident, rung: Rung, now: datetime, new_id: Callable[[], str]
+    ) -> tuple[NewDelivery, ...]:
+        """Return the message of a rung that calls somebody outside; empty for desks."""
+        if rung.to in ("desk", "duty"):
+            return ()
+        to = rung.address if rung.to == "email" else rung.number
+        if to is None:
+            log.error(
+                "ladder.rung_without_number",
+                extra={"incident": stored.incident.id, "desk": stored.desk, "to": rung.to},
+            )
+            return ()
+        return (
+            NewDelivery(
+                id=new_id(),
+                destination=f"notify:{rung.to}",
+                lane=Lane.EMERGENCY,
+                type="hotline.emergency.escalated",
+                due_at=now,
+                data={"to": to, "text": self.text(stored, stored.desk, now)},
+            ),
+        )
+
+
+class Ladder:
+    """Does the rungs whose time has come."""
+
+    def __init__(
+        self,
+        store: Store,
+        roster: Callable[[], Roster],
+        clock: Clock,
+        steps: Steps,
+        caller: Caller,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._roster = roster
+        self._clock = clock
+        self._steps = steps
+        self._caller = caller
+        self._new_id = new_id
+        self._woken = asyncio.Event()
+        self._spared: dict[str, datetime] = {}  #: incidents whose rung failed, until when
+
+    def wake(self) -> None:
+        """Look at the clocks again: an incident was raised or returned."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                done = await self.climb()
+                wait_s = 0.0 if done else await self._wait_s()
+            except GatewayError as error:
+                log.error("ladder.failed", extra={"code": error.code})  # noqa: TRY400 - store's own words are logged there
+                wait_s = 1.0
+            if wait_s > 0:
+                await self._clock.wait(self._woken, wait_s)
+            else:
+                await asyncio.sleep(0)
+
+    async def climb(self) -> int:
+        """Do the rungs that are due, `BATCH` at most; return how many were done.
+
+        Raises:
+            StoreError: The store could not even be asked.
+        """
+        now = self._clock.now()
+        self._spared = {key: until for key, until in self._spared.items() if until > now}
+        due = await self._store.ladder_due(now, BATCH + len(self._spared))
+        done = 0
+        for stored in due:
+            if stored.incident.id in self._spared:
+                continue
+            done += await self._one(stored, now)
+            if done == BATCH:
+                break
+        return done
+
+    async def _wait_s(self) -> float:
+        following = await self._store.ladder_next()
+        if following is None:
+            return _LONGEST_WAIT_S
+        wait_s = (following - self._clock.now()).total_seconds()
+        if wait_s <= 0:  # only spared ones are due
+            return 1.0
+        return min(wait_s, _LONGEST_WAIT_S)
+
+    async def _one(self, stored: StoredIncident, now: datetime) -> bool:
+        """Do one rung; a failure is logged and never keeps the others from being called."""
+        incident_id = stored.incident.id
+        try:
+            change = self._change(stored, now)
+            done = await self._steps.write(change)
+        except Exception as error:  # noqa: BLE001 - one incident's fault must not silence the rest
+            self._spared[incident_id] = now + _SPARED
+            log.error(  # noqa: TRY400 - the trace may quote a citizen
+                "ladder.rung_failed",
+                extra={"incident": incident_id, "error": type(error).__name__},
+            )
+            return False
+        if done.written:
+            log.warning(
+                "incident.escalated",
+                extra={"incident": incident_id, "desk": stored.desk, "rung": change.rung},
+            )
+        return done.written
+
+    def _change(self, stored: StoredIncident, now: datetime) -> IncidentChange:
+        roster = self._roster()
+        desk, number = stored.desk, stored.rung
+        rung = roster.rung(desk, number)
+        destinations = audience(stored, desk)
+        if rung.to == "duty" and roster.has_duty:
+            destinations.append(f"liaison:{DUTY}")
+        if number < len(roster.ladder(desk)):  # its repetitions concern the desks alone
+            destinations += backoffices(stored)
+        data = {"rung": number + 1, "to": rung.to}
+        deliveries = (
+            *tell("escalated", destinations, now, self._new_id, data),
+            *self._caller.deliveries(stored, rung, now, self._new_id),
+        )
+        return IncidentChange(
+            incident_id=stored.incident.id,
+            event=NewEvent(
+                at=now,
+                event="escalated",
+                by="gateway",
+                text=f"{number + 1}: {rung.to}",
+                data={**data, "told": {"escalated": told(deliveries)}},
+                key=f"rung:{stored.version}",
+            ),
+            state="escalated",
+            desk=desk,
+            rung=number + 1,
+            ladder_at=roster.due_at(desk, stored.rung_from, number + 1, now),
+            deliveries=deliveries,
+            if_version=stored.version,
+        )

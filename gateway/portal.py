@@ -1,0 +1,111 @@
+"""What the citizens' pages share: what they work with, the forms' keys, and words for errors."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Protocol
+
+from aiohttp import web
+
+from channels.base import Accept
+from gateway.citizen import Done, Progress
+from gateway.clock import Clock
+from gateway.forms import Sink
+from gateway.page_views import Texts, Views, look_of
+from normalizer.errors import FieldError
+
+#: What the hidden key of a form looks like; any other is not ours and is not used.
+_KEY = re.compile(r"form-[A-Za-z0-9_-]{22}\Z")
+#: Dashes that people type or paste between the parts of a number.
+_DASHES = re.compile(r"\s*[-‐-―−﹣ー]\s*")
+
+
+class Tickets(Protocol):
+    """What number and query code open; `gateway.citizen.Citizen` is one."""
+
+    async def progress(self, number: str, code: str, remote: str) -> Progress:
+        """Return where the ticket stands. Raises `NotFound` or `TooMany`."""
+        ...
+
+    async def add(
+        self, number: str, code: str, remote: str, text: str, *, key: str | None = None
+    ) -> Done:
+        """Put further words on the ticket."""
+        ...
+
+    async def rate(
+        self, number: str, code: str, remote: str, rating: str, comment: str | None = None
+    ) -> Done:
+        """Rate the answer. Raises `NotAllowed` or `Malformed`."""
+        ...
+
+    async def withdraw(self, number: str, code: str, remote: str) -> Done:
+        """Take the ticket back. Raises `NotAllowed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """What the pages work with."""
+
+    account: str  #: name of the web channel in the configuration
+    accept: Accept
+    tickets: Tickets
+    blobs: Sink
+    clock: Clock
+    zone: tzinfo
+    views: Views
+    remote: Callable[[web.Request], str]  #: the client's address, behind trusted proxies
+
+    def texts(self, request: web.Request) -> Texts:
+        """Return the texts in the language that this citizen reads."""
+        return self.views.texts[look_of(request).language]
+
+
+def failure(views: Views, request: web.Request, status: int) -> web.Response:
+    """Return the page that tells of a failure: 400, 404, 413, 500 or 503."""
+    texts = views.texts[look_of(request).language]["failure"]
+    return views.page(
+        "error.html",
+        request,
+        status=status,
+        heading=texts[f"title_{status}"],
+        text=texts[f"text_{status}"],
+    )
+
+
+def new_key() -> str:
+    """Return a fresh key for one form: pressed twice or reloaded, it makes one ticket."""
+    return "form-" + secrets.token_urlsafe(16)
+
+
+def form_key(values: Mapping[str, str]) -> str | None:
+    """Return the key that our page gave the form; None for anything else."""
+    key = values.get("key", "")
+    return key if _KEY.match(key) else None
+
+
+def tidy_number(value: str) -> str:
+    """Return a ticket's number as written by hand or pasted: any width, dash and spacing."""
+    return _DASHES.sub("-", unicodedata.normalize("NFKC", value[:64])).strip()
+
+
+def tidy_code(value: str) -> str:
+    """Return a query code as written by hand or pasted: any width, case and spacing."""
+    return "".join(unicodedata.normalize("NFKC", value[:64]).split()).upper()
+
+
+def told(
+    texts: Mapping[str, Mapping[str, str]], errors: tuple[FieldError, ...], page: str
+) -> dict[str, str]:
+    """Return what each wrong field's message is in the language of ``texts``."""
+    messages: dict[str, str] = {}
+    for error in errors:
+        field = "files" if error.field == "body" and page == "form" else error.field
+        known = texts["errors"].get(f"{field}_{error.code}")
+        label = texts["form"].get(field, field)
+        messages[field] = known or texts["errors"]["other"].format(field=label)
+    return messages

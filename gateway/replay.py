@@ -1,0 +1,55 @@
+"""Trying quarantined messages again, beside a gateway that may be running."""
+
+import asyncio
+from collections.abc import Sequence
+
+from channels.base import Receipt, Request
+from config.load import Loaded
+from gateway.accept import Intake
+from gateway.app import name_of
+from gateway.clock import SystemClock
+from gateway.ids import new_id
+from gateway.incidents import IncidentIndex
+from gateway.metrics import Metrics
+from gateway.plugins import Plugins
+from gateway.roster import Roster
+from gateway.rules import compile_rules
+from gateway.store.base import Delivery, Lane, Quarantined, Store
+from normalizer.errors import ConfigError
+from normalizer.place import same_place
+
+
+class Elsewhere:
+    """An outbox that leaves everything to the running gateway, which looks twice a second."""
+
+    def hand_over(self, deliveries: Sequence[Delivery]) -> None:
+        """Leave the deliveries in the store."""
+
+    def wake(self, destination: str, lane: Lane) -> None:
+        """Leave it to the next look."""
+
+
+async def replay(
+    item: Quarantined, store: Store, loaded: Loaded, channels: Plugins
+) -> list[Receipt]:
+    """Return the receipts of the tickets that a quarantined message becomes after all.
+
+    Raises:
+        ConfigError: The message's channel is not configured any more.
+        ChannelError: The message still cannot be understood.
+        StoreError: Nothing was stored.
+    """
+    for section in loaded.settings.channels:
+        plugin = channels[section["kind"]]
+        if (section["kind"], name_of(section, plugin)) == (item.channel, item.account):
+            channel = plugin.open(section)
+            break
+    else:
+        raise ConfigError(f"no channel {item.channel}:{item.account} is configured")
+    clock, roster = SystemClock(), Roster(loaded.settings.liaison)
+    rules = await asyncio.to_thread(compile_rules, loaded)
+    index = IncidentIndex(lambda: roster, same_place, new_id)
+    await index.seed(store, clock.now())
+    intake = Intake(store, lambda: rules, clock, index, Elsewhere(), Metrics())
+    request = Request(method="POST", headers={"content-type": item.raw_type}, body=item.raw)
+    return [await intake.accept(i) for i in channel.parse(request, item.at)]

@@ -1,0 +1,119 @@
+-- What the writer asks of SQLite. Parameters are numbered in the order of the binding.
+
+-- name: last_seqs
+SELECT (SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM deliveries);
+
+-- name: count
+UPDATE counters SET value = value + ?2 WHERE name = ?1;
+
+-- name: last_number
+SELECT last FROM numbers WHERE day = ?1;
+
+-- name: set_number
+INSERT INTO numbers (day, last) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET last = ?2;
+
+-- name: add_ticket
+INSERT INTO tickets
+    (nr, id, channel, account, key, phone, received_at, digest, body, raw_type, raw)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (channel, account, key) WHERE key IS NOT NULL DO NOTHING;
+
+-- name: ticket_of_key
+SELECT nr, id, digest FROM tickets WHERE channel = ?1 AND account = ?2 AND key = ?3;
+
+-- name: incidents_of_ticket
+SELECT incident FROM reports WHERE ticket = ?1 ORDER BY seq;
+
+-- name: add_event
+INSERT INTO events (seq, stream, version, at, event, by, text, data, key)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- name: ticket_version
+SELECT max(version) FROM events WHERE stream = (SELECT id FROM tickets WHERE id = ?1);
+
+-- name: event_of_key
+SELECT 1 FROM events WHERE stream = ?1 AND key = ?2;
+
+-- name: add_incident
+INSERT INTO incidents (id, service, state, desk, rung, rung_from, ladder_at, version, body)
+VALUES (?1, ?2, ?3, ?2, 0, ?4, ?5, 1, ?6);
+
+-- name: incident_now
+SELECT state, version, desk FROM incidents WHERE id = ?1;
+
+-- name: incident_version
+UPDATE incidents SET version = ?2 WHERE id = ?1;
+
+-- name: step_incident
+UPDATE incidents
+SET version = ?2, state = ?3, desk = ?4, rung = ?5, ladder_at = ?6, rung_from = coalesce(?7, rung_from)
+WHERE id = ?1;
+
+-- name: add_report
+INSERT INTO reports (seq, incident, ticket) VALUES (?1, ?2, ?3) ON CONFLICT (incident, ticket) DO NOTHING;
+
+-- name: first_report
+SELECT ticket FROM reports WHERE incident = ?1 ORDER BY seq LIMIT 1;
+
+-- name: add_delivery
+INSERT INTO deliveries
+    (seq, id, destination, lane, type, stream, ticket, event_seq, created_at, due_at, ready_at,
+     state, turn, data)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+
+-- name: is_waiting
+SELECT 1 FROM deliveries WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL LIMIT 1;
+
+-- name: claim
+UPDATE deliveries SET state = 'leased', ready_at = ?5
+WHERE seq IN (
+    SELECT seq FROM deliveries
+    WHERE destination = ?1 AND lane = ?2 AND turn = 1 AND ready_at <= ?3
+    ORDER BY ready_at, seq LIMIT ?4
+)
+RETURNING seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq,
+    created_at, attempts, due_at, data, last_error, state;
+
+-- name: settle
+UPDATE deliveries
+SET state = ?2, turn = CASE ?2 WHEN 'due' THEN turn END, due_at = coalesce(?3, due_at),
+    ready_at = coalesce(?3, due_at), attempts = attempts + (?4 IS NOT NULL),
+    last_error = coalesce(?4, last_error)
+WHERE seq = ?1 AND state = 'leased';
+
+-- name: promote
+-- The next in the line that delivery ?1 stood in gets its turn, unless another has it already.
+UPDATE deliveries SET turn = 1
+WHERE turn = 0 AND seq = (
+    SELECT next.seq
+    FROM deliveries AS ended
+    JOIN deliveries AS next ON next.destination = ended.destination AND next.stream = ended.stream
+    WHERE ended.seq = ?1 AND next.turn IS NOT NULL
+    ORDER BY next.turn DESC, next.seq LIMIT 1
+);
+
+-- name: dead_delivery
+SELECT seq, destination, stream FROM deliveries WHERE id = ?1 AND state = 'dead';
+
+-- name: discard
+UPDATE deliveries SET state = 'discarded', why = ?2 WHERE seq = ?1;
+
+-- name: revive
+UPDATE deliveries
+SET state = 'due', turn = 0, due_at = ?2, ready_at = ?2, attempts = 0, why = ?3
+WHERE seq = ?1;
+
+-- name: yield_turn
+-- A younger one that is not under way lets the older one go first.
+UPDATE deliveries SET turn = 0
+WHERE destination = ?1 AND stream = ?2 AND turn = 1 AND state = 'due' AND seq > ?3;
+
+-- name: free_leases
+UPDATE deliveries SET state = 'due', ready_at = due_at WHERE rare = 'leased';
+
+-- name: quarantine
+INSERT INTO quarantine (id, at, channel, account, reason, state, why, raw_type, raw)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING;
+
+-- name: release
+UPDATE quarantine SET state = ?2, why = ?3 WHERE id = ?1 AND state = 'held';

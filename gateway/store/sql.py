@@ -1,0 +1,41 @@
+"""The SQL statements and migrations that lie beside this module as files."""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from types import MappingProxyType
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_HERE = "gateway.store"
+
+
+def load(name: str) -> Mapping[str, str]:
+    """Return the statements of ``queries/NAME.sql`` by their names.
+
+    Raises:
+        ValueError: Two statements have the same name.
+    """
+    text = files(_HERE).joinpath("queries", f"{name}.sql").read_text("utf-8")
+    _, *parts = _NAME.split(text)
+    statements: dict[str, str] = {}
+    for key, body in zip(parts[::2], parts[1::2], strict=True):
+        if key in statements:
+            raise ValueError(f"queries/{name}.sql: {key} is there twice")
+        statements[key] = body.strip()
+    return MappingProxyType(statements)
+
+
+def migrations() -> tuple[str, ...]:
+    """Return the scripts of ``migrations/NNNN_name.sql`` in order; the first makes version 1.
+
+    Raises:
+        ValueError: A file is not named so, or a number is missing or there twice.
+    """
+    folder = files(_HERE).joinpath("migrations")
+    found = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    for number, (name, _) in enumerate(found, start=1):
+        match = _MIGRATION.fullmatch(name)
+        if match is None or int(match[1]) != number:
+            raise ValueError(f"migrations/{name}: expected {number:04d}_name.sql here")
+    return tuple(entry.read_text("utf-8") for _, entry in found)

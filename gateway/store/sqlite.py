@@ -1,0 +1,298 @@
+"""The embedded store: one SQLite file, one writer, one reader."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote
+
+import apsw
+
+from gateway.store import ops
+from gateway.store.base import (
+    Acceptance,
+    Added,
+    Change,
+    Changed,
+    Delivery,
+    IncidentChange,
+    Lane,
+    Outcome,
+    Quarantined,
+    StoredIncident,
+    StoredTicket,
+)
+from gateway.store.ops import from_us, to_us
+from gateway.store.sqlite_commit import Committer
+from gateway.store.sqlite_file import check_version, meaning, prepare, take_lock
+from gateway.store.sqlite_process import ProcessEngine
+from gateway.store.sqlite_read import Reader, delivery_of
+from gateway.store.writer import Engine, Line, ThreadEngine
+from normalizer.errors import ConfigError, StoreError
+
+T = TypeVar("T")
+
+WRITERS = ("thread", "process")
+
+LOCK_TRIES = 10
+LOCK_PAUSE_S = 0.05
+
+
+def from_url(url: str, *, owner: bool = True) -> "SqliteStore":
+    """Return the store of ``sqlite:///PATH``, or with ``?writer=process`` a writer of its own.
+
+    ``sqlite:////PATH`` is absolute, ``sqlite:///PATH`` relative to the working directory.
+
+    Raises:
+        ConfigError: The URL is another engine's, or has an unknown parameter.
+    """
+    head, _, query = url.partition("?")
+    path = unquote(head.removeprefix("sqlite:///"))
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    writer = given.pop("writer", "thread")
+    if head == path or not path or given or writer not in WRITERS:
+        raise ConfigError("store.url: expected sqlite:///PATH or sqlite:///PATH?writer=process")
+    return SqliteStore(Path(path), owner=owner, writer=writer)
+
+
+class SqliteStore:
+    """A `gateway.store.base.Store` in one file.
+
+    Args:
+        path: The database; ``.lock``, ``-wal`` and ``-shm`` files lie beside it.
+        owner: Whether this is the one gateway process of the store. A command that works
+            beside it is not: it takes no lock, leases nothing and never checkpoints.
+        writer: ``thread``, or ``process`` for a writer beside this interpreter.
+        busy_s: Seconds to wait while another process writes.
+    """
+
+    def __init__(
+        self, path: Path, *, owner: bool = True, writer: str = "thread", busy_s: float = 5.0
+    ) -> None:
+        self._path = path
+        self._owner = owner
+        self._in_process = writer == "process" and owner
+        self._busy_s = busy_s
+        self._lock: int | None = None
+        self._secret: bytes | None = None
+        self._writer: Line | None = None
+        self._questions: Line | None = None
+        self._reader: Reader | None = None
+
+    async def open(self) -> None:
+        """Bring the schema up to date and take the store for this process.
+
+        Raises:
+            StoreError: Another process has it, or the file cannot be used as it is.
+        """
+        check_version(apsw.sqlite_lib_version())
+        if self._owner:
+            self._lock = await self._take()
+        try:
+            self._secret = await asyncio.to_thread(
+                prepare, self._path, self._busy_s, owner=self._owner
+            )
+            self._start_reader()
+            await self._start_writer()
+        except (StoreError, apsw.Error) as error:
+            await self.close()
+            raise StoreError(meaning(error, self._path)) from error
+
+    async def _take(self) -> int:
+        # A writer process that is dying with its killed parent holds the lock a moment longer.
+        for _ in range(LOCK_TRIES):
+            with contextlib.suppress(StoreError):
+                return take_lock(self._path)
+            await asyncio.sleep(LOCK_PAUSE_S)
+        return take_lock(self._path)
+
+    def _start_reader(self) -> None:
+        self._reader = reader = Reader(self._path, self._busy_s)
+        self._questions = line = Line()
+        line.start(ThreadEngine(line, reader.run, lambda _: None, reader.close, "store-reader"))
+
+    async def _start_writer(self) -> None:
+        self._writer = line = Line(self._give_back)
+        engine: Engine
+        if self._in_process:
+            engine = await ProcessEngine.start(line, self._path, self._busy_s, self._lock)
+        else:
+            writer = Committer(self._path, self._busy_s, owner=self._owner)
+            engine = ThreadEngine(
+                line, writer.run, lambda idle: writer.tidy(idle=idle), writer.close, "store-writer"
+            )
+        line.start(engine)
+
+    async def close(self) -> None:
+        """Finish what was asked and let go of the store. May be called twice."""
+        for line in (self._writer, self._questions):
+            if line is not None:
+                await line.close()
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = self._reader = None
+
+    @property
+    def secret(self) -> bytes:
+        """32 octets made when the store was.
+
+        Raises:
+            StoreError: The store was not opened yet.
+        """
+        if self._secret is None:
+            raise StoreError(f"{self._path}: not open yet")
+        return self._secret
+
+    async def _write(self, op: ops.AnyOp, *, urgent: bool = False) -> Any:
+        if self._writer is None:
+            raise StoreError(f"{self._path}: not open yet")
+        future = self._writer.ask(op, urgent=urgent)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._give_back(op, future.result())
+            raise
+
+    def _give_back(self, op: ops.AnyOp, result: Any) -> None:
+        """Make due again what was handed to somebody who is gone."""
+        leased = tuple(Outcome(seq=row[0], state="due") for row in _handed_out(op, result))
+        if not leased or self._writer is None:
+            return
+        # A store that is being closed refuses; its leases are freed when it is opened next.
+        with contextlib.suppress(StoreError):
+            self._writer.ask(ops.Settle(leased), urgent=True)
+
+    async def _read(self, question: Callable[[Reader], T]) -> T:
+        reader, questions = self._reader, self._questions
+        if reader is None or questions is None:
+            raise StoreError(f"{self._path}: not open")
+        answer: T = await questions.ask(lambda: question(reader))
+        return answer
+
+    async def add(self, acceptance: Acceptance) -> Added:
+        """Write a ticket with its number, or return the one that was written under its key."""
+        op = ops.adding(acceptance)
+        number, ticket_id, duplicate, digest, incidents, leased = await self._write(
+            op, urgent=ops.is_urgent(acceptance)
+        )
+        return Added(
+            id=ticket_id,
+            number=number,
+            duplicate=duplicate,
+            digest=digest,
+            incidents=tuple(incidents),
+            leased=tuple(map(delivery_of, leased)),
+        )
+
+    async def change(self, change: Change) -> Changed:
+        """Write events on a ticket, if its version is as expected."""
+        return _changed(await self._write(ops.changing(change), urgent=ops.is_urgent(change)))
+
+    async def step(self, change: IncidentChange) -> Changed:
+        """Write one step of an incident, if its version is as expected."""
+        return _changed(await self._write(ops.StepIncident(change), urgent=True))
+
+    async def claim(
+        self, destination: str, lane: Lane, now: datetime, limit: int, lease_until: datetime
+    ) -> list[Delivery]:
+        """Lease due deliveries, oldest first, at most one of a stream."""
+        op = ops.Claim(destination, int(lane), to_us(now), limit, to_us(lease_until))
+        return list(map(delivery_of, await self._write(op, urgent=lane is Lane.EMERGENCY)))
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Record what became of claimed deliveries."""
+        await self._write(ops.Settle(tuple(outcomes)))
+
+    async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002 - the protocol's name
+        """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
+        return bool(await self._write(ops.Redo(id, state, to_us(now), why)))
+
+    async def quarantine(self, item: Quarantined) -> None:
+        """Keep an inbound message whole. The same id again changes nothing."""
+        await self._write(ops.Hold(item))
+
+    async def release(self, id: str, state: str, why: str | None) -> bool:  # noqa: A002 - the protocol's name
+        """Set a held message's state; False if it is not held."""
+        return bool(await self._write(ops.Release(id, state, why)))
+
+    async def ticket(self, number: str) -> StoredTicket | None:
+        """Return the ticket with this number."""
+        return await self._read(lambda reader: reader.ticket(number))
+
+    async def tickets(self, ids: Sequence[str]) -> dict[str, StoredTicket]:
+        """Return those of the tickets with these ids that exist."""
+        return await self._read(lambda reader: reader.tickets(ids))
+
+    async def page(self, after: str, limit: int) -> list[StoredTicket]:
+        """Return tickets in the order of their ids, the first behind the id ``after``."""
+        return await self._read(lambda reader: reader.page(after, limit))
+
+    async def earlier(self, phone: str, since: datetime) -> list[StoredTicket]:
+        """Return tickets of the requester with this phone number, newest first, 20 at most."""
+        return await self._read(lambda reader: reader.earlier(phone, to_us(since)))
+
+    async def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
+        """Return a ticket's raw message and its media type."""
+        return await self._read(lambda reader: reader.raw(ticket_id))
+
+    async def next_due(self, destination: str, lane: Lane) -> datetime | None:
+        """Return when the next delivery becomes due; None when there is none."""
+        found = await self._read(lambda reader: reader.next_due(destination, int(lane)))
+        return None if found is None else from_us(found)
+
+    async def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
+        """Return deliveries in these states, oldest first."""
+        return await self._read(lambda reader: reader.deliveries(states, limit))
+
+    async def delivery(self, id: str) -> Delivery | None:  # noqa: A002 - the protocol's name
+        """Return the delivery of this event id."""
+        return await self._read(lambda reader: reader.delivery(id))
+
+    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - the protocol's name
+        """Return the incident with this id."""
+        return await self._read(lambda reader: reader.incident(id))
+
+    async def incidents(
+        self, desk: str | None, states: Sequence[str], limit: int, after: str = ""
+    ) -> list[StoredIncident]:
+        """Return incidents at ``desk`` (None: at any) in these states, ids ascending."""
+        return await self._read(lambda reader: reader.incidents(desk, states, limit, after))
+
+    async def ladder_due(self, now: datetime, limit: int) -> list[StoredIncident]:
+        """Return incidents whose ladder's clock has run out, most overdue first."""
+        return await self._read(lambda reader: reader.ladder_due(to_us(now), limit))
+
+    async def ladder_next(self) -> datetime | None:
+        """Return when the next ladder's clock runs out; None when none is running."""
+        found = await self._read(lambda reader: reader.ladder_next())
+        return None if found is None else from_us(found)
+
+    async def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
+        """Return quarantined messages in these states, oldest first."""
+        return await self._read(lambda reader: reader.quarantined(states, limit))
+
+    async def counts(self) -> dict[str, int]:
+        """Return ``tickets``, ``due`` (leased ones too), ``dead``, ``held``, ``incidents_open``."""
+        return await self._read(lambda reader: reader.counts())
+
+
+def _handed_out(op: ops.AnyOp, result: Any) -> Sequence[Any]:
+    """Return the rows of the deliveries that an answer hands to its asker."""
+    if isinstance(op, ops.Claim):
+        rows: Sequence[Any] = result
+        return rows
+    return result[-1] if isinstance(op, (ops.AddTicket, ops.ChangeTicket)) else ()
+
+
+def _changed(result: Sequence[Any]) -> Changed:
+    written, duplicate, incidents, leased = result
+    return Changed(
+        written=written,
+        duplicate=duplicate,
+        incidents=tuple(incidents),
+        leased=tuple(map(delivery_of, leased)),
+    )

@@ -1,0 +1,256 @@
+"""What each change does to the tables, within a transaction that somebody else began."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from gateway.store.base import IncidentChange, NewEvent
+from gateway.store.ops import (
+    AddTicket,
+    Broken,
+    ChangeTicket,
+    Claim,
+    Hold,
+    Redo,
+    Release,
+    Report,
+    Settle,
+    StepIncident,
+    from_us,
+    to_us,
+)
+from gateway.store.sqlite_batch import SPAN, SQL, Batch, Origin
+from normalizer.errors import StoreError
+from normalizer.number import make
+
+#: Tickets or incidents written, the deliveries handed out, and the incidents joined or raised.
+Reported = tuple[list[str], list[tuple[Any, ...]]]
+
+
+def number_of(nr: int) -> str:
+    """Return the citizen's number of a ticket's row id."""
+    day, count = divmod(nr, SPAN)
+    return make(str(day), count)
+
+
+def add_ticket(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
+    """Return (number, id, duplicate, digest, incidents, leased rows)."""
+    count = batch.last_number(op.day) + 1
+    nr = op.day * SPAN + count
+    added = batch.changed(
+        SQL["add_ticket"],
+        nr,
+        op.id,
+        op.channel,
+        op.account,
+        op.key,
+        op.phone,
+        op.received_at,
+        op.digest,
+        op.body,
+        op.raw_type,
+        op.raw,
+    )
+    if not added:
+        return _stored_under_key(batch, op)
+    batch.numbers[op.day] = count
+    batch.counted["tickets"] += 1
+    seq, at = 0, op.received_at
+    for version, event in enumerate(op.events, start=1):
+        seq, at = batch.event(op.id, version, event), to_us(event.at)
+    leased = batch.deliver(op.deliveries, Origin(op.id, None, seq, at, fresh=True, lease=True))
+    incidents: list[str] = []
+    if op.reports:
+        incidents, more = _report_all(batch, op.reports, op.id, at)
+        leased += more
+    return (number_of(nr), op.id, False, op.digest, incidents, leased)
+
+
+def _stored_under_key(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
+    nr, ticket_id, digest = batch.rows(SQL["ticket_of_key"], op.channel, op.account, op.key)[0]
+    incidents = [row[0] for row in batch.rows(SQL["incidents_of_ticket"], ticket_id)]
+    return (number_of(nr), ticket_id, True, digest, incidents, [])
+
+
+def _report_all(batch: Batch, reports: tuple[Report, ...], ticket_id: str, at: int) -> Reported:
+    incidents, leased = [], []
+    for report in reports:
+        incident, rows = _report(batch, report, ticket_id, at)
+        incidents.append(incident)
+        leased += rows
+    return incidents, leased
+
+
+def _report(
+    batch: Batch, report: Report, ticket_id: str, at: int
+) -> tuple[str, list[tuple[Any, ...]]]:
+    found = batch.rows(SQL["incident_now"], report.incident_id)
+    if not found:
+        return _raise(batch, report, report.incident_id, ticket_id, at)
+    state, version, _ = found[0]
+    if state == "closed":
+        return _raise(batch, report, report.fresh_id, ticket_id, at)
+    incident = report.incident_id
+    batch.rows(SQL["incident_version"], incident, version + 1)
+    event = NewEvent(at=from_us(at), event="joined", by="gateway", data=report.data)
+    seq = batch.event(incident, version + 1, event)
+    batch.rows(SQL["add_report"], seq, incident, ticket_id)
+    origin = Origin(incident, ticket_id, seq, at, fresh=False, lease=True)
+    return incident, batch.deliver(report.on_join, origin)
+
+
+def _raise(
+    batch: Batch, report: Report, incident: str, ticket_id: str, at: int
+) -> tuple[str, list[tuple[Any, ...]]]:
+    batch.rows(
+        SQL["add_incident"], incident, report.service, "raised", at, report.ladder_at, report.body
+    )
+    event = NewEvent(at=from_us(at), event="raised", by="gateway", data=report.data)
+    seq = batch.event(incident, 1, event)
+    batch.rows(SQL["add_report"], seq, incident, ticket_id)
+    batch.counted["incidents_open"] += 1
+    origin = Origin(incident, ticket_id, seq, at, fresh=True, lease=True)
+    return incident, batch.deliver(report.on_raise, origin)
+
+
+def _is_known(batch: Batch, stream: str, events: tuple[NewEvent, ...]) -> bool:
+    keys = [event.key for event in events if event.key is not None]
+    if keys:
+        batch.flush()
+    return any(batch.rows(SQL["event_of_key"], stream, key) for key in keys)
+
+
+def change_ticket(batch: Batch, op: ChangeTicket) -> tuple[Any, ...]:
+    """Return (written, duplicate, incidents, leased rows)."""
+    batch.flush()
+    version = batch.rows(SQL["ticket_version"], op.ticket_id)[0][0]
+    if version is None:
+        raise StoreError(f"there is no ticket {op.ticket_id}: nothing was written")
+    if not op.events:
+        raise StoreError(f"a change of ticket {op.ticket_id} without an event: nothing was written")
+    if _is_known(batch, op.ticket_id, op.events):
+        return (False, True, [], [])
+    if op.if_version is not None and op.if_version != version:
+        return (False, False, [], [])
+    seq = 0
+    for event in op.events:
+        version += 1
+        seq = batch.event(op.ticket_id, version, event)
+    at = to_us(op.events[-1].at)
+    origin = Origin(op.ticket_id, None, seq, at, fresh=False, lease=True)
+    leased = batch.deliver(op.deliveries, origin)
+    incidents, more = _report_all(batch, op.reports, op.ticket_id, at)
+    return (True, False, incidents, leased + more)
+
+
+def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
+    """Return (written, duplicate, incidents, leased rows); a step leases nothing."""
+    change = op.change
+    found = batch.rows(SQL["incident_now"], change.incident_id)
+    if not found:
+        raise StoreError(f"there is no incident {change.incident_id}: nothing was written")
+    state, version, desk = found[0]
+    if _is_known(batch, change.incident_id, (change.event,)):
+        return (False, True, [], [])
+    if change.if_version is not None and change.if_version != version:
+        return (False, False, [], [])
+    at = to_us(change.event.at)
+    batch.rows(SQL["step_incident"], *_new_state(change, version + 1, desk, at))
+    batch.counted["incidents_open"] += (state == "closed") - (change.state == "closed")
+    seq = batch.event(change.incident_id, version + 1, change.event)
+    ticket_id = batch.rows(SQL["first_report"], change.incident_id)[0][0]
+    origin = Origin(change.incident_id, ticket_id, seq, at, fresh=False, lease=False)
+    batch.deliver(change.deliveries, origin)
+    return (True, False, [change.incident_id], [])
+
+
+def _new_state(change: IncidentChange, version: int, desk: str, at: int) -> tuple[Any, ...]:
+    raised_at = at if change.desk != desk else None
+    if change.rung_from is not None:
+        raised_at = to_us(change.rung_from)
+    ladder_at = None if change.ladder_at is None else to_us(change.ladder_at)
+    state = (change.state, change.desk, change.rung, ladder_at, raised_at)
+    return (change.incident_id, version, *state)
+
+
+def claim(batch: Batch, op: Claim) -> list[Any]:
+    """Return the rows claimed, oldest first."""
+    batch.flush()
+    rows = batch.rows(SQL["claim"], op.destination, op.lane, op.now, op.limit, op.lease_until)
+    return sorted(rows, key=lambda row: (row[10], row[0]))
+
+
+def settle(batch: Batch, op: Settle) -> None:
+    """Write outcomes, and let the next of each finished delivery's stream have its turn."""
+    batch.flush()
+    finished: list[tuple[int]] = []
+    for outcome in op.outcomes:
+        if outcome.state not in ("done", "due", "dead"):
+            raise StoreError(f"a delivery cannot become {outcome.state!r}: nothing was written")
+        due_at = None if outcome.due_at is None else to_us(outcome.due_at)
+        values = (outcome.seq, outcome.state, due_at, outcome.error)
+        if batch.changed(SQL["settle"], *values) and outcome.state != "due":
+            finished.append((outcome.seq,))
+            batch.counted["dead"] += outcome.state == "dead"
+    if finished:
+        batch.counted["due"] -= len(finished)
+        batch.cursor.executemany(SQL["promote"], finished)
+
+
+def redo(batch: Batch, op: Redo) -> bool:
+    """Return whether a dead delivery was made due or discarded."""
+    batch.flush()
+    found = batch.rows(SQL["dead_delivery"], op.id)
+    if not found:
+        return False
+    if op.state not in ("due", "discarded"):
+        raise StoreError(f"a dead delivery cannot become {op.state!r}: nothing was written")
+    seq, destination, stream = found[0]
+    batch.counted["dead"] -= 1
+    if op.state == "discarded":
+        batch.rows(SQL["discard"], seq, op.why)
+        return True
+    batch.counted["due"] += 1
+    batch.rows(SQL["revive"], seq, op.now, op.why)
+    batch.rows(SQL["yield_turn"], destination, stream, seq)
+    batch.rows(SQL["promote"], seq)
+    return True
+
+
+def hold(batch: Batch, op: Hold) -> None:
+    """Keep a message in quarantine, once."""
+    item = op.item
+    head = (item.id, to_us(item.at), item.channel, item.account, item.reason)
+    tail = (item.state, item.why, item.raw_type, item.raw)
+    added = batch.changed(SQL["quarantine"], *head, *tail)
+    batch.counted["held"] += bool(added) and item.state == "held"
+
+
+def release(batch: Batch, op: Release) -> bool:
+    """Return whether a held message was given its new state."""
+    if op.state not in ("replayed", "discarded"):
+        raise StoreError(f"a held message cannot become {op.state!r}: nothing was written")
+    changed = batch.changed(SQL["release"], op.id, op.state, op.why)
+    batch.counted["held"] -= changed
+    return changed > 0
+
+
+def refuse(_batch: Batch, op: Broken) -> None:
+    """Fail alone: the other changes of the batch are carried out without this one."""
+    raise StoreError(op.text)
+
+
+#: What carries out each kind of change.
+HANDLERS: Mapping[type, Callable[[Batch, Any], Any]] = MappingProxyType(
+    {
+        AddTicket: add_ticket,
+        ChangeTicket: change_ticket,
+        StepIncident: step_incident,
+        Claim: claim,
+        Settle: settle,
+        Redo: redo,
+        Hold: hold,
+        Release: release,
+        Broken: refuse,
+    }
+)

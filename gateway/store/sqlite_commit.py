@@ -1,0 +1,93 @@
+"""Carries out batches of changes on the one connection that writes, and checkpoints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from gateway.store.sqlite_batch import Batch
+from gateway.store.sqlite_changes import HANDLERS
+from gateway.store.sqlite_file import connect, meaning
+
+#: Pages of log from which the writer checkpoints when nothing waits, and in any case. 8 MiB and
+#: 32 MiB: a checkpoint of the former takes a few milliseconds on a fast disk.
+CHECKPOINT_IDLE = 1_000
+CHECKPOINT_BUSY = 4_000
+
+#: No single change can be the cause of these, so trying the others alone is of no use.
+_HOPELESS = (apsw.BusyError, apsw.ReadOnlyError, apsw.CorruptError, apsw.NotADBError)
+
+#: Results in order, and what went wrong by position; a result with an error is None.
+Answers = tuple[list[Any], dict[int, str]]
+
+
+class Committer:
+    """The writing side of a store. Used by one thread at a time."""
+
+    def __init__(self, path: Path, busy_s: float, *, owner: bool) -> None:
+        self._path = path
+        self._owner = owner
+        self._connection = connect(path, busy_s, write=True)
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.set_wal_hook(self._grown)
+        self._cursor = self._connection.cursor()
+        self._log_pages = 0
+
+    def _grown(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def run(self, ops: Sequence[Any]) -> Answers:
+        """Carry out all changes in one transaction, or, if one fails, each in its own.
+
+        What has no error is durable on return; what has one left no trace.
+        """
+        try:
+            return self._transaction(ops), {}
+        except Exception as error:  # noqa: BLE001 - the writer outlives whatever a change brings
+            if len(ops) == 1 or isinstance(error, _HOPELESS):
+                text = meaning(error, self._path)
+                return [None] * len(ops), dict.fromkeys(range(len(ops)), text)
+        results: list[Any] = []
+        errors: dict[int, str] = {}
+        for position, op in enumerate(ops):
+            (result,), failed = self.run((op,))
+            results.append(result)
+            if failed:
+                errors[position] = failed[0]
+        return results, errors
+
+    def _transaction(self, ops: Sequence[Any]) -> list[Any]:
+        cursor = self._cursor
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            batch = Batch(cursor, leasing=self._owner)
+            results = [HANDLERS[type(op)](batch, op) for op in ops]
+            batch.finish()
+            cursor.execute("COMMIT")
+        except BaseException:
+            self._cursor = self._connection.cursor()  # the old one may hold a half-read result
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return results
+
+    def tidy(self, *, idle: bool) -> None:
+        """Copy the log into the database if it has grown; readers are not waited for."""
+        if self._owner and self._log_pages >= (CHECKPOINT_IDLE if idle else CHECKPOINT_BUSY):
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _checkpoint(self, mode: int) -> None:
+        self._log_pages = 0
+        try:
+            self._connection.wal_checkpoint(mode=mode)
+        except apsw.Error:
+            # The log keeps everything; the next commit that fails says why.
+            return
+
+    def close(self) -> None:
+        """Copy the whole log into the database and let go of it."""
+        if self._owner:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.close()

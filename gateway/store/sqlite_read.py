@@ -1,0 +1,233 @@
+"""Questions that change nothing, on a read-only connection."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from gateway.store.base import Delivery, Event, Lane, Quarantined, StoredIncident, StoredTicket
+from gateway.store.ops import from_us
+from gateway.store.sql import load
+from gateway.store.sqlite_batch import SPAN
+from gateway.store.sqlite_changes import number_of
+from gateway.store.sqlite_file import connect, meaning
+from normalizer.number import parse
+from normalizer.schema import Incident, Ticket
+
+SQL = load("read")
+
+#: Tickets that `Reader.earlier` returns at most.
+MOST_EARLIER = 20
+
+_ticket = msgspec.json.Decoder(Ticket).decode
+_incident = msgspec.json.Decoder(Incident).decode
+_json = msgspec.json.Decoder(dict[str, Any]).decode
+_list = msgspec.json.Encoder().encode
+
+
+def delivery_of(row: Sequence[Any]) -> Delivery:
+    """Return the delivery that a row of the outbox holds."""
+    return Delivery(
+        seq=row[0],
+        id=row[1],
+        destination=row[2],
+        lane=Lane(row[3]),
+        type=row[4],
+        stream=row[5],
+        ticket_id=row[6],
+        event_seq=row[7],
+        created_at=from_us(row[8]),
+        attempts=row[9],
+        due_at=from_us(row[10]),
+        data=_json(row[11]) if row[11] else {},
+        last_error=row[12],
+        state=row[13],
+    )
+
+
+def _event_of(row: Sequence[Any]) -> Event:
+    return Event(
+        seq=row[0],
+        stream=row[1],
+        version=row[2],
+        at=from_us(row[3]),
+        event=row[4],
+        by=row[5],
+        text=row[6],
+        data=_json(row[7]) if row[7] else {},
+        key=row[8],
+    )
+
+
+class Reader:
+    """The reading side of a store. Used by one thread at a time."""
+
+    def __init__(self, path: Path, busy_s: float) -> None:
+        self._path = path
+        self._connection = connect(path, busy_s, write=False)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def run(self, questions: Sequence[Callable[[], Any]]) -> tuple[list[Any], dict[int, str]]:
+        """Answer all questions from one state of the store."""
+        results: list[Any] = []
+        errors: dict[int, str] = {}
+        try:
+            self._connection.execute("BEGIN")
+        except apsw.Error as error:
+            text = meaning(error, self._path)
+            return [None] * len(questions), dict.fromkeys(range(len(questions)), text)
+        for position, question in enumerate(questions):
+            try:
+                results.append(question())
+            except Exception as error:  # noqa: BLE001 - the reader outlives whatever is stored
+                results.append(None)
+                errors[position] = meaning(error, self._path)
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        return results, errors
+
+    def _rows(self, name: str, *bindings: Any) -> list[Any]:
+        return self._connection.execute(SQL[name], bindings).fetchall()
+
+    def _grouped(self, name: str, ids: bytes) -> dict[str, list[Any]]:
+        groups: dict[str, list[Any]] = defaultdict(list)
+        for row in self._rows(name, ids.decode()):
+            groups[row[0]].append(row)
+        return groups
+
+    def _events(self, ids: bytes) -> dict[str, list[Event]]:
+        groups: dict[str, list[Event]] = defaultdict(list)
+        for row in self._rows("events_of", ids.decode()):
+            groups[row[1]].append(_event_of(row))
+        return groups
+
+    def _tickets(self, rows: Sequence[Any]) -> list[StoredTicket]:
+        if not rows:
+            return []
+        ids = _list([row[1] for row in rows])
+        events = self._events(ids)
+        reports = self._grouped("reports_by_ticket", ids)
+        return [
+            StoredTicket(
+                number=number_of(nr),
+                ticket=_ticket(body),
+                events=tuple(events[ticket_id]),
+                incidents=tuple(row[1] for row in reports[ticket_id]),
+                digest=digest,
+            )
+            for nr, ticket_id, digest, body in rows
+        ]
+
+    def ticket(self, number: str) -> StoredTicket | None:
+        """Return the ticket with this number; a malformed one is like an unknown one."""
+        found = parse(number)
+        if found is None:
+            return None
+        tickets = self._tickets(self._rows("ticket_by_nr", int(found[0]) * SPAN + found[1]))
+        return tickets[0] if tickets else None
+
+    def tickets(self, ids: Iterable[str]) -> dict[str, StoredTicket]:
+        """Return those of the tickets with these ids that exist."""
+        rows = self._rows("tickets_by_id", _list(list(ids)).decode())
+        return {stored.ticket.id: stored for stored in self._tickets(rows)}
+
+    def page(self, after: str, limit: int) -> list[StoredTicket]:
+        """Return the first tickets behind the id ``after``."""
+        return self._tickets(self._rows("tickets_after", after, limit))
+
+    def earlier(self, phone: str, since: int) -> list[StoredTicket]:
+        """Return tickets of this phone number, newest first."""
+        return self._tickets(self._rows("tickets_of_phone", phone, since, MOST_EARLIER))
+
+    def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
+        """Return a ticket's raw message and its media type."""
+        rows = self._rows("raw", ticket_id)
+        return (bytes(rows[0][0]), rows[0][1]) if rows else None
+
+    def _incidents(self, rows: Sequence[Any]) -> list[StoredIncident]:
+        if not rows:
+            return []
+        ids = _list([row[0] for row in rows])
+        events = self._events(ids)
+        reports = self._grouped("reports_by_incident", ids)
+        return [_incident_of(row, events[row[0]], reports[row[0]]) for row in rows]
+
+    def incident(self, incident_id: str) -> StoredIncident | None:
+        """Return the incident with this id."""
+        found = self._incidents(self._rows("incident_by_id", incident_id))
+        return found[0] if found else None
+
+    def incidents(
+        self, desk: str | None, states: Sequence[str], limit: int, after: str
+    ) -> list[StoredIncident]:
+        """Return incidents, ids ascending."""
+        name = "incidents_in_state" if desk is None else "incidents_at_desk"
+        more = () if desk is None else (desk,)
+        rows = [row for s in set(states) for row in self._rows(name, s, after, limit, *more)]
+        return self._incidents(sorted(rows)[:limit])
+
+    def ladder_due(self, now: int, limit: int) -> list[StoredIncident]:
+        """Return incidents whose clock has run out, most overdue first."""
+        return self._incidents(self._rows("ladder_due", now, limit))
+
+    def ladder_next(self) -> int | None:
+        """Return when the next clock runs out."""
+        value: int | None = self._rows("ladder_next")[0][0]
+        return value
+
+    def next_due(self, destination: str, lane: int) -> int | None:
+        """Return when the next delivery may be claimed."""
+        rows = self._rows("next_due", destination, lane)
+        return rows[0][0] if rows else None
+
+    def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
+        """Return deliveries in these states, oldest first."""
+        rows = []
+        for state in set(states):
+            common = state in ("due", "done")
+            rows += self._rows("deliveries_common" if common else "deliveries_rare", state, limit)
+        return [delivery_of(row) for row in sorted(rows)[:limit]]
+
+    def delivery(self, event_id: str) -> Delivery | None:
+        """Return the delivery of this event id."""
+        rows = self._rows("delivery", event_id)
+        return delivery_of(rows[0]) if rows else None
+
+    def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
+        """Return quarantined messages, oldest first."""
+        rows = [row for s in set(states) for row in self._rows("quarantined", s, limit)]
+        names = ("id", "at", "channel", "account", "reason", "raw", "raw_type", "state", "why")
+        found = []
+        for row in sorted(rows, key=lambda row: (row[1], row[0]))[:limit]:
+            fields = dict(zip(names, row, strict=True))
+            found.append(Quarantined(**(fields | {"at": from_us(row[1])})))
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Return the counters."""
+        return dict(self._rows("counters"))
+
+
+def _incident_of(row: Sequence[Any], events: list[Event], reports: list[Any]) -> StoredIncident:
+    incident_id, state, desk, rung, rung_from, ladder_at, body = row
+    incident = msgspec.structs.replace(
+        _incident(body),
+        id=incident_id,
+        state=state,
+        reports=tuple(number_of(r[2]) for r in reports),
+    )
+    return StoredIncident(
+        incident=incident,
+        desk=desk,
+        rung=rung,
+        rung_from=from_us(rung_from),
+        ladder_at=None if ladder_at is None else from_us(ladder_at),
+        events=tuple(events),
+        tickets=tuple(r[1] for r in reports),
+    )

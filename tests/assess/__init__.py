@@ -1,0 +1,1 @@
+"""The judge: lexicon files, rulebook, clauses and decisions."""

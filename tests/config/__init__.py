@@ -1,0 +1,1 @@
+"""Loading a configuration and what it ships with."""

@@ -1,0 +1,1 @@
+"""Tests of incidents, ladders, desks and their queues."""

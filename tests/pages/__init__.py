@@ -1,0 +1,1 @@
+"""The citizens' pages over real sockets."""

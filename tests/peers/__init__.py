@@ -1,0 +1,1 @@
+"""Implementations by others, and servers that play the other side."""

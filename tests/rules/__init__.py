@@ -1,0 +1,1 @@
+"""What the region rules and the routing table make of a matter."""
