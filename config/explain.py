@@ -92,7 +92,7 @@ def _message(each: Any, model: type[BaseModel], location: ValuePath) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean …?`` or, where nothing is close, the words that are known."""
-    choices = sorted(known)
+    choices = sorted(set(known))
     if close := get_close_matches(word, choices, n=1):
         return f"; did you mean {close[0]}?"
     return f"; known: {', '.join(choices)}" if choices else ""

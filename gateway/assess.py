@@ -211,9 +211,9 @@ def _beside(
     high = bisect_right(starts, last + reach)
     for start, end, net, other in others[low:high]:
         beside = other[2].name
+        if other is hit:
+            continue
         if start < last and first < end:  # the same words are counted once
-            if other[2].role is Role.HAPPENING:
-                continue
             added = 0.0
         else:
             added = net / 2 if beside == name else net

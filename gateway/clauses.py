@@ -253,7 +253,11 @@ def _unmasked(signals: list[Hit]) -> list[Hit]:
         role = hit[2].role
         if role is Role.MASK:
             continue
-        if role is Role.FRAME or not _masked(hit[3], hit[1], role, starts, ends):
+        chain = hit[3] != hit[0]
+        if role is Role.FRAME or not (
+            _masked(hit[3], hit[1], role, starts, ends)
+            or (chain and _masked(hit[0], hit[0] + 1, role, starts, ends))
+        ):
             kept.append(hit)
     return kept
 
@@ -275,7 +279,7 @@ def _governs(frame: Hit, hit: Hit, reading: Reading) -> bool:
     if reach is Reach.TEXT or (only and hit[2].name not in only):
         return False
     if reach is Reach.NEXT:
-        return 0 <= hit[3] - frame[1] <= 1
+        return 0 <= hit[3] - frame[1] <= 1 or 0 <= hit[0] - frame[1] <= 1
     if bisect_right(reading.clauses, frame[0]) == bisect_right(reading.clauses, hit[0]):
         return True
     if reach is Reach.CLAUSE or (reach is Reach.ONWARD and frame[0] > hit[0]):

@@ -28,6 +28,7 @@ class _Plan(Value, frozen=True, kw_only=True):
 
     running: dict[str, Step]  #: by step: whose clock runs from receipt
     counted: tuple[str, ...]  #: those counted in working days
+    to_the_minute: bool  #: one of them is counted in hours
     basis: str
 
 
@@ -54,6 +55,18 @@ def limits(
     plan: _Plan | None = pack.memo.get(key)
     if plan is None:
         plan = pack.memo[key] = _plan(type, urgency, pack, requester, services)
+    if plan.to_the_minute:
+        return _from(plan, received_at, pack)
+    # Limits in days are the same for everything that comes on one day: only that is kept.
+    day = (received_at.toordinal(), received_at.tzinfo)
+    kept: tuple[object, Limits] | None = pack.memo.get((key, "today"))
+    if kept is None or kept[0] != day:
+        kept = pack.memo[key, "today"] = (day, _from(plan, received_at, pack))
+    return kept[1]
+
+
+def _from(plan: _Plan, received_at: datetime, pack: RegionPack) -> Limits:
+    """Return the limits of a plan that begins at an instant."""
     instants = {name: due(step, received_at, pack) for name, step in plan.running.items()}
     finish = instants.get("finish")
     if finish is not None:
@@ -120,6 +133,7 @@ def _plan(
     return _Plan(
         running=running,
         counted=tuple(name for name, step in running.items() if step.working_days),
+        to_the_minute=any(step.hours for step in running.values()),
         basis=pack.cite(*(step.basis for step in running.values())),
     )
 

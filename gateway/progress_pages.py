@@ -6,7 +6,6 @@ from math import ceil
 
 from aiohttp import web
 
-from channels.web.codec import COMMENT_LIMIT
 from channels.web.submission import full_text
 from gateway.citizen import Done, NotFound, Progress, TooMany
 from gateway.forms import read_form
@@ -52,8 +51,6 @@ class ProgressPages:
 
         async def rate(values: Mapping[str, str], number: str, code: str) -> Done:
             comment = values.get("comment", "").replace("\r\n", "\n").strip() or None
-            if comment is not None and len(comment) > COMMENT_LIMIT:
-                raise Oversized("comment", f"it has more than {COMMENT_LIMIT} characters")
             remote = self._portal.remote(request)
             rating = values.get("rating", "")
             return await self._portal.tickets.rate(number, code, remote, rating, comment)

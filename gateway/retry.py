@@ -29,6 +29,8 @@ URGENT = Schedule(cap_s=15.0)
 PROBES = Schedule(cap_s=60.0)
 #: How long one answer's Retry-After may hold back deliveries that it was not given for.
 HOLD_CAP_S = 3600.0
+#: What ends within this counts as over: timers and stores round.
+TICK_S = 0.001
 
 
 @dataclass(slots=True)
@@ -52,6 +54,10 @@ class Breaker:
         """Whether only probes go."""
         return self.rounds > 0
 
+    def may_probe(self, at: float) -> bool:
+        """Return whether the next probe's time has come."""
+        return at + TICK_S >= self.until
+
     def succeeded(self) -> bool:
         """Close; return whether it was open."""
         was = self.open
@@ -65,7 +71,7 @@ class Breaker:
         if len(self.failing) < self.limit:
             self.failing.add(seq)
         # What was under way when it opened fails as well, and is no probe.
-        if at >= self.until and (was or len(self.failing) >= self.limit or after_s):
+        if self.may_probe(at) and (was or len(self.failing) >= self.limit or after_s):
             self.rounds += 1
             self.until = at + self.probes.delay(self.rounds, self.random)
         if after_s and self.open:

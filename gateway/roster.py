@@ -6,7 +6,7 @@ counted here are the rungs that follow. The last of them repeats every ``ack_wit
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from config.settings import Desk, Rung
 from gateway.notices import service_label
@@ -14,8 +14,6 @@ from normalizer.schema import EMERGENCY_SERVICES
 
 #: The desk that gets what another desk returned.
 DUTY = "duty"
-#: Least time between two repetitions of the last rung, whatever ``ack_within`` says.
-_SHORTEST = timedelta(seconds=1)
 
 
 class Roster:
@@ -70,7 +68,7 @@ class Roster:
         ladder = self.ladder(name)
         if done < len(ladder):
             return max(raised_at + ladder[done].after, now)
-        return now + max(self.desk(name).ack_within, _SHORTEST)
+        return now + self.desk(name).ack_within
 
     def first_at(self, name: str, raised_at: datetime) -> datetime:
         """Return when the ladder's clock first runs out for an incident raised now."""

@@ -94,15 +94,18 @@ class Router:
         )
         for row in self._rows:
             if (why := _holds(row, facts)) is not None:
-                send = row.route.send
-                return RouteTaken(
-                    name=row.route.name,
-                    to=send.to,
-                    unit=send.unit or unit_of(facts, self._pack),
-                    assist=send.assist,
-                    why=why or "default",
-                )
+                return self._taken(row.route, why, facts)
         raise ConfigError("routes: none holds; the last must have no when")
+
+    def _taken(self, route: Route, why: str, facts: Facts) -> RouteTaken:
+        send = route.send
+        return RouteTaken(
+            name=route.name,
+            to=send.to,
+            unit=send.unit or unit_of(facts, self._pack),
+            assist=send.assist,
+            why=why or "default",
+        )
 
 
 def _holds(row: _Row, facts: Facts) -> str | None:

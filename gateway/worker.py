@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from adapters.base import Item
 from gateway.destination import Destination, Shared
 from gateway.events import materialize
-from gateway.retry import ORDINARY, PROBES, URGENT, Breaker
+from gateway.retry import ORDINARY, PROBES, TICK_S, URGENT, Breaker
 from gateway.settle import Settler
 from gateway.store.base import Delivery, Lane, Outcome
 from normalizer.errors import Gone, StoreError, TryLater
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 _SLOW_S = 0.25
 #: How long after a failure of our own a worker looks at its queue again.
 _PAUSE_S = 1.0
-_TICK_S = 0.002
 #: No answer's Retry-After is believed beyond this; a delivery's own end comes long before.
 _AFTER_CAP_S = 30 * 86_400.0
 
@@ -89,7 +88,7 @@ class Worker:
         self.let_go()
         self._woken.set()
         await self._task
-        if self._runners or self._handed:
+        if grace_s > 0 and (self._runners or self._handed):
             await self._clock.wait(self._idle, grace_s)
         tries = [*self._runners, *self._handed]
         for task in tries:
@@ -108,14 +107,19 @@ class Worker:
             try:
                 await self._fill()
             except StoreError as error:
-                self._resume_at = self._clock.monotonic() + _PAUSE_S
+                self._rest()
                 log.warning("dispatch.no_store", extra={"where": self._where, "why": str(error)})
             except Exception:
-                self._resume_at = self._clock.monotonic() + _PAUSE_S
+                self._rest()
                 log.exception("dispatch.failed", extra={"where": self._where})
                 self._shared.counters.count("dispatch_failed", self._where)
             self._pump()
             await self._clock.wait(self._woken, self._pause())
+
+    def _rest(self) -> None:
+        """Look at the queue again in a moment, not at once."""
+        self._resume_at = self._clock.monotonic() + _PAUSE_S
+        self._more = True
 
     def _pause(self) -> float:
         """Return the seconds until there may be something to do without being woken."""
@@ -126,12 +130,12 @@ class Worker:
     async def _fill(self) -> None:
         """Lease what there is room for."""
         now = self._clock.monotonic()
-        if now >= self._poll_at:
+        if now + TICK_S >= self._poll_at:
             self._poll_at = now + self._shared.options.poll_s
             self._more = True
-        if self._gated and self.breaker.open and now >= self.breaker.until:
+        if self._gated and self.breaker.open and self.breaker.may_probe(now):
             self._more = True
-        while self._retries and self._retries[0] <= now:
+        while self._retries and self._retries[0] <= now + TICK_S:
             heapq.heappop(self._retries)
             self._more = True
         room = self._room(now)
@@ -148,11 +152,15 @@ class Worker:
     def _room(self, now: float) -> int:
         """Return how many deliveries to lease."""
         options = self._shared.options
-        if self._to.off or now < self._resume_at or self._settler.pending > options.unsettled:
+        if (
+            self._to.off
+            or now + TICK_S < self._resume_at
+            or self._settler.pending > options.unsettled
+        ):
             return 0
         busy = len(self._runners) + len(self._ready)
         if self._gated and self.breaker.open:
-            return int(not busy and now >= self.breaker.until)
+            return int(not busy and self.breaker.may_probe(now))
         ahead = options.ahead if self._gated and not self._slow else 0
         room = max(0, self._bound + ahead - busy)
         # In batches, not one by one, while there is something left to do.
@@ -289,7 +297,7 @@ class Worker:
         due_at = min(now + timedelta(seconds=delay), until)  # the last try is at the very end
         self._settler.put(Outcome(seq=delivery.seq, state="due", due_at=due_at, error=why))
         # The store keeps whole microseconds: a moment later it is surely due.
-        heapq.heappush(self._retries, at + (due_at - now).total_seconds() + _TICK_S)
+        heapq.heappush(self._retries, at + (due_at - now).total_seconds() + 2 * TICK_S)
         log.info("delivery.retry", extra=extra)
         self._shared.counters.count("retried", self._where)
 

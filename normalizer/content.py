@@ -18,23 +18,23 @@ _CUT = "…"
 # Title ----------------------------------------------------------------------------------------
 
 _SENTENCE = re.compile(r"[^。!?;\n]+[!?]?")
-_PAUSE = r"[\s,.:!~、…]"
+_PAUSE = r"[\s,.:!?~、…]"
 #: Words that open a conversation and say nothing of the matter. 喂 and the like only before a
 #: pause: 喂养 is a matter.
 _GREETING = re.compile(
-    rf"(?:{_PAUSE}|(?:工作人员|客服|领导|同志|市长|书记|老师|师傅|12345)?(?:你们?|您|大家|早上|上午|中午|下午|晚上|领导)好[啊呀哈吗]?"
-    rf"|喂+(?={_PAUSE}|[你您]|$)|(?:[嗯呃额哎啊唉]+|那个|这个|在吗|有人吗|打扰一?下?了?|12345(?:吗)?)(?={_PAUSE}|$)"
+    rf"(?:{_PAUSE}|(?:工作人员|客服|领导|同志|市长|书记|老师|师傅|12345)?(?:你们?|您|大家|早上|上午|中午|下午|晚上|领导)好[啊呀哈吗]?(?![心像多久难容意事几些端评处友])"
+    rf"|喂+(?={_PAUSE}|[你您]|$)|(?:[嗯呃额哎啊唉]+|那个|这个|在吗|有人吗|打扰一?下?了?|这?里?是?12345(?:市长)?(?:热线)?吗?)(?={_PAUSE}|$)"
     rf"|(?:尊敬的|敬爱的|亲爱的)[^,:!。\n]{{1,12}}[,:!\s]|各位(?:领导|同志)(?={_PAUSE}|$)|(?:领导|同志)(?=[,:!])"
     r"|(?:hello|hi|dear (?:sir|madam|sir or madam))(?=[\s,.:!]|$))+",
     re.IGNORECASE,
 )
 #: What a greeting can begin with; most texts begin otherwise.
 _OPENERS = frozenset(
-    " \t,.:!~、…工客领同市书老师1你您大早上中下晚喂嗯呃额哎啊唉那这在有打尊敬亲各hHdD"
+    " \t,.:!?~、…工客领同市书老师1你您大早上中下晚喂嗯呃额哎啊唉那这里是在有打尊敬亲各hHdD"
 )
 #: What a greeting can begin with; most texts begin otherwise.
 _OPENERS = frozenset(
-    " \t,.:!~、…工客领同市书老师1你您大早上中下晚喂嗯呃额哎啊唉那这在有打尊敬亲各hHdD"
+    " \t,.:!?~、…工客领同市书老师1你您大早上中下晚喂嗯呃额哎啊唉那这里是在有打尊敬亲各hHdD"
 )
 _CLAUSE = (",", "、", ":", " ")
 _TRAILING = " \t,.、:~-—"
@@ -86,6 +86,8 @@ def shorten(text: str, limit: int) -> str:
 def _can_cut(text: str, at: int) -> bool:
     """Return whether a reader sees a boundary before ``text[at]``."""
     before, after = text[at - 1], text[at]
+    if "\u4e00" <= before <= "\u9fff" and (after in _CLAUSE or "\u4e00" <= after <= "\u9fff"):
+        return True  # nearly always
     if before == "\u200d" or _continues(after):
         return False
     if _is_flag_half(after) and _is_flag_half(before):
@@ -147,7 +149,7 @@ _SOMEBODY = re.compile(
 _NOBODY = frozenset("楼区证院村群卡委节宿乐医公食票娘权信")
 #: How many or whose, right before the word for a person.
 _HOW_MANY = re.compile(f"[{_NUMERAL}][{_NUMERAL}多余]{{0,4}}(?:[名位个口][大老小男女]?)?$")
-_WHOSE = re.compile("[我俺咱](?:们|家)?的?$")
+_WHOSE = re.compile("[我俺咱]们?家?的?$")
 _COUNTED = frozenset("0123456789一二两三四五六七八九十几多余名位个口大老小男女")
 _MEASURES = frozenset("名位个口大老小男女")
 _MEASURED = frozenset("人个名位口")  #: first character of the words that a bare numeral counts
@@ -175,7 +177,7 @@ _NOT_OUTCOME = re.compile("[公出如是怎何的会,。]|$")
 _SUPPOSED = frozenset("会能免止将易可若么怕以")
 _BEFORE_EVENT = frozenset(" \n,。;!?:、我要想来现此次们人请者,")
 _BEFORE_DEMAND = frozenset(" \n,。;!?:我们现故此烈人居民主户")
-_COURSE = re.compile("(?:是|如下|是这样的?)[:,]? ?")
+_COURSE = re.compile("(?:是这样的?|是|如下)[:,]? ?")
 _ABOUT = re.compile(
     "[^。;!?\n]{2,50}?的(?:问题|情况|投诉|举报|建议|咨询|求助|反映|请求|申请|意见|诉求)"
 )

@@ -39,8 +39,8 @@ _ENGLISH = frozenset(
         *("when", "where", "how", "who", "why", "water", "accident", "thanks", "with", "from"),
     ]
 )
-#: What is neither ASCII nor punctuation nor Chinese; few ranges, for speed.
-_UNFAMILIAR = re.compile("[^\x00-\x7f\u2000-\u2bff\u3000-\u303f\u4e00-\u9fff\uff00-\uff65]")
+#: What is neither sign nor Chinese: letters of ASCII, or anything in other ranges.
+_UNFAMILIAR = re.compile("[^\x00-@\\[-`{-\x7f\u2000-\u2bff\u3000-\u303f\u4e00-\u9fff\uff00-\uff65]")
 
 
 def detect(text: str) -> str | None:
@@ -52,20 +52,24 @@ def detect(text: str) -> str | None:
     """
     if text.isascii():
         return "en" if _is_english(text) else None
-    if _UNFAMILIAR.search(text) is None or _OTHER.search(text) is None:
+    if _UNFAMILIAR.search(text) is None:
         return _of_chinese(text)
-    return _of_mixed(text)
+    return _of_letters(text) if _OTHER.search(text) is None else _of_mixed(text)
 
 
 def _is_english(text: str) -> bool:
     return any(word in _ENGLISH for word in _WORD.findall(text.lower()))
 
 
-def _of_chinese(text: str) -> str | None:
-    """Return the language of a text in Han and perhaps Latin letters."""
+def _of_letters(text: str) -> str | None:
+    """Return the language of a text in Han and Latin letters."""
     # A Chinese character says about as much as a word of letters.
-    if _WORD.search(text) and len(_HAN.findall(text)) < len(_WORD.findall(text)):
+    if len(_HAN.findall(text)) < len(_WORD.findall(text)):
         return "en" if _is_english(text) else None
+    return _of_chinese(text)
+
+
+def _of_chinese(text: str) -> str | None:
     if _HAN.search(text) is None:
         return None
     if scripts().traditional.search(text) is None:
@@ -99,7 +103,7 @@ def _of_mixed(text: str) -> str | None:
     most = max(counts, key=lambda name: counts[name])
     # Japanese is kana between Han; a shop's の makes no Japanese of a Chinese sentence.
     if counts[most] == 0 or counts[most] * (4 if most == "ja" else 1) < han:
-        return _of_chinese(text)
+        return _of_letters(text)
     if counts[most] < words:
         return "en" if _is_english(text) else None
     return _of_script(most, text)

@@ -69,12 +69,10 @@ def normalize(inbound: Inbound, context: Context, gazetteer: Gazetteer) -> Norma
 
 
 def _occurred_at(inbound: Inbound, time: FoundTime | None) -> datetime | None:
-    """Return the citizen's own instant, else what the text tells unless it is yet to come."""
+    """Return the citizen's own instant in the instance's zone, else what the text tells."""
     if inbound.occurred_at is not None:
         return inbound.occurred_at.astimezone(inbound.received_at.tzinfo)
-    if time is None or time.at > inbound.received_at:
-        return None
-    return time.at
+    return time.at if time else None
 
 
 def _requester(who: Requester, text: str, area_code: str | None) -> Requester:
@@ -87,10 +85,10 @@ def _requester(who: Requester, text: str, area_code: str | None) -> Requester:
         name=_line(who.name),
         phone=phone,
         email=storable(who.email).strip() or None if who.email else None,
-        wechat=who.wechat,
+        wechat=_line(who.wechat),
         anonymous=who.anonymous,
         confidential=who.confidential,
-        language=who.language or detect(text),
+        language=_line(who.language) or detect(text),
     )
 
 

@@ -8,37 +8,22 @@ import hashlib
 import json
 import re
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from channels.base import Receipt, Request
-from channels.web.submission import EXPECTED, Document, Submission, checked, decode_form, full_text
+from channels.web.submission import EXPECTED, Document, Submission, checked, decode_form
 from normalizer.errors import Malformed, Oversized
-from normalizer.schema import Inbound, Place, Requester, Service, Value
+from normalizer.schema import Inbound, Place, Requester, Service
 
 #: Octets of a JSON document: 20,000 characters, each as two ``\uXXXX``, are 240 kB.
 JSON_LIMIT = 1 << 20
 KEY_LIMIT = 255
-#: Characters of the comment on a rating.
-COMMENT_LIMIT = 2000
-
-T = TypeVar("T")
 
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LIMIT}}}\Z")
 _PATH = re.compile(r" - at `\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")
-
-
-class Rating(Value, frozen=True, kw_only=True):
-    """What a citizen thinks of the answer; whether the region's scale has it is not checked."""
-
-    rating: str
-    comment: str | None = None
-
-
-class _Message(msgspec.Struct, frozen=True, kw_only=True):
-    text: str
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +39,6 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-_MESSAGE = msgspec.json.Decoder(_Message)
-_RATING = msgspec.json.Decoder(Rating)
 _DOCUMENT = msgspec.json.Decoder(Document)
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
@@ -71,40 +54,11 @@ def decode_json(body: bytes) -> Submission:
         Malformed: Naming the field, or ``body`` for what is no JSON object of ours.
         Oversized: Naming the field that is too long.
     """
-    document = _decoded(_DOCUMENT, body)
-    _refuse_twins(body, document)
-    return checked(document)
-
-
-def decode_message(body: bytes) -> str:
-    """Return the text of an addition to a ticket, ``{"text"}``.
-
-    Raises:
-        Malformed: Naming the field.
-        Oversized: Naming the field.
-    """
-    return full_text("text", _decoded(_MESSAGE, body).text)
-
-
-def decode_rating(body: bytes) -> Rating:
-    """Return a rating, ``{"rating", "comment"?}``.
-
-    Raises:
-        Malformed: Naming the field.
-        Oversized: Naming the field.
-    """
-    rating = _decoded(_RATING, body)
-    if rating.comment is not None and len(rating.comment) > COMMENT_LIMIT:
-        raise Oversized("comment", f"it has more than {COMMENT_LIMIT} characters")
-    return rating
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     if len(body) > JSON_LIMIT:
         raise Oversized("body", f"it has more than {JSON_LIMIT} bytes")
     try:
         body.decode()  # msgspec does not look into members that it skips
-        return decoder.decode(body)
+        document = _DOCUMENT.decode(body)
     except UnicodeDecodeError:
         raise Malformed("body", "it is not UTF-8") from None
     except msgspec.ValidationError as error:
@@ -113,6 +67,8 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise Malformed("body", "it is not a JSON document") from None
     except RecursionError:
         raise Malformed("body", "it is nested too deeply") from None
+    _refuse_twins(body, document)
+    return checked(document)
 
 
 def _unfit(message: str) -> Malformed:

@@ -1,12 +1,11 @@
 """What a store's writer is asked to do: flat values that cross a socket as they are.
 
-The ticket and the incident are encoded by the asker, so that the stored octets are the same
-whichever writer stores them. Instants inside JSON keep their offset; the others become
-microseconds since 1970.
+Everything is encoded by the asker, so that the stored octets are the same whichever writer stores
+them. Instants inside JSON keep their offset; the others become microseconds since 1970.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -24,13 +23,13 @@ from gateway.store.base import (
 from normalizer.errors import StoreError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _encode = msgspec.json.Encoder().encode
 
 
 def to_us(instant: datetime) -> int:
     """Return microseconds since 1970-01-01T00:00:00Z of an aware instant."""
-    return (instant - _EPOCH) // _MICROSECOND
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_us(microseconds: int) -> datetime:
@@ -50,25 +49,32 @@ def encode(value: object) -> bytes:
         raise StoreError(f"this value cannot be stored as JSON: {type(error).__name__}") from None
 
 
+#: at, event, by, text, data as JSON, key: as the columns of a stored event are ordered.
+EventRow = tuple[int, str, str, str | None, bytes | None, str | None]
+
+#: id, destination, lane, type, due at, data as JSON.
+DeliveryRow = tuple[str, str, int, str, int, bytes | None]
+
+
 class Op(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """One change; a subclass's name is its tag."""
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
-    """An `IncidentReport` with its incident encoded."""
+    """An `IncidentReport`."""
 
     incident_id: str
     service: str
     body: bytes
     fresh_id: str
     ladder_at: int | None
-    data: dict[str, Any]
-    on_raise: tuple[NewDelivery, ...]
-    on_join: tuple[NewDelivery, ...]
+    data: bytes
+    on_raise: tuple[DeliveryRow, ...]
+    on_join: tuple[DeliveryRow, ...]
 
 
 class AddTicket(Op, frozen=True, array_like=True, tag=True):
-    """An `Acceptance` with its ticket encoded."""
+    """An `Acceptance`."""
 
     id: str
     day: int
@@ -81,25 +87,33 @@ class AddTicket(Op, frozen=True, array_like=True, tag=True):
     body: bytes
     raw_type: str
     raw: bytes
-    events: tuple[NewEvent, ...]
-    deliveries: tuple[NewDelivery, ...]
+    events: tuple[EventRow, ...]
+    deliveries: tuple[DeliveryRow, ...]
     reports: tuple[Report, ...]
 
 
 class ChangeTicket(Op, frozen=True, array_like=True, tag=True):
-    """A `Change` with its incidents encoded."""
+    """A `Change`."""
 
     ticket_id: str
-    events: tuple[NewEvent, ...]
-    deliveries: tuple[NewDelivery, ...]
+    events: tuple[EventRow, ...]
+    deliveries: tuple[DeliveryRow, ...]
     reports: tuple[Report, ...]
     if_version: int | None
 
 
 class StepIncident(Op, frozen=True, array_like=True, tag=True):
-    """A step of an incident."""
+    """An `IncidentChange`."""
 
-    change: IncidentChange
+    incident_id: str
+    event: EventRow
+    state: str
+    desk: str
+    rung: int
+    ladder_at: int | None
+    rung_from: int | None
+    deliveries: tuple[DeliveryRow, ...]
+    if_version: int | None
 
 
 class Claim(Op, frozen=True, array_like=True, tag=True):
@@ -113,9 +127,9 @@ class Claim(Op, frozen=True, array_like=True, tag=True):
 
 
 class Settle(Op, frozen=True, array_like=True, tag=True):
-    """Record what became of deliveries."""
+    """Record what became of deliveries: seq, state, due at, error of each."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[tuple[int, str, int | None, str | None], ...]
 
 
 class Redo(Op, frozen=True, array_like=True, tag=True):
@@ -128,9 +142,17 @@ class Redo(Op, frozen=True, array_like=True, tag=True):
 
 
 class Hold(Op, frozen=True, array_like=True, tag=True):
-    """Keep a message in quarantine."""
+    """Keep a `Quarantined` message."""
 
-    item: Quarantined
+    id: str
+    at: int
+    channel: str
+    account: str
+    reason: str
+    state: str
+    why: str | None
+    raw_type: str
+    raw: bytes
 
 
 class Release(Op, frozen=True, array_like=True, tag=True):
@@ -154,14 +176,15 @@ def adding(acceptance: Acceptance) -> AddTicket:
     """Return the change that stores this acceptance.
 
     Raises:
-        StoreError: The ticket cannot be encoded.
+        StoreError: The ticket or its events cannot be encoded.
     """
     ticket = acceptance.ticket
+    channel = ticket.channel
     return AddTicket(
         ticket.id,
         int(acceptance.number_on),
-        ticket.channel.kind,
-        ticket.channel.account,
+        channel.kind,
+        channel.account,
         acceptance.key,
         ticket.requester.phone,
         to_us(ticket.received_at),
@@ -169,9 +192,9 @@ def adding(acceptance: Acceptance) -> AddTicket:
         encode(ticket),
         acceptance.raw_type,
         acceptance.raw,
-        acceptance.events,
-        acceptance.deliveries,
-        tuple(map(_report, acceptance.reports)) if acceptance.reports else (),
+        event_rows(acceptance.events),
+        delivery_rows(acceptance.deliveries),
+        _reports(acceptance.reports) if acceptance.reports else (),
     )
 
 
@@ -179,27 +202,100 @@ def changing(change: Change) -> ChangeTicket:
     """Return the change that writes these events.
 
     Raises:
-        StoreError: An incident cannot be encoded.
+        StoreError: An event or an incident cannot be encoded.
     """
     return ChangeTicket(
         change.ticket_id,
-        change.events,
-        change.deliveries,
-        tuple(map(_report, change.reports)),
+        event_rows(change.events),
+        delivery_rows(change.deliveries),
+        _reports(change.reports),
         change.if_version,
     )
 
 
-def _report(report: IncidentReport) -> Report:
-    return Report(
-        report.incident.id,
-        report.incident.service,
-        encode(report.incident),
-        report.fresh_id,
-        None if report.ladder_at is None else to_us(report.ladder_at),
-        report.joined_data,
-        report.on_raise,
-        report.on_join,
+def stepping(change: IncidentChange) -> StepIncident:
+    """Return the change that writes this step.
+
+    Raises:
+        StoreError: The event cannot be encoded.
+    """
+    return StepIncident(
+        change.incident_id,
+        event_rows((change.event,))[0],
+        change.state,
+        change.desk,
+        change.rung,
+        None if change.ladder_at is None else to_us(change.ladder_at),
+        None if change.rung_from is None else to_us(change.rung_from),
+        delivery_rows(change.deliveries),
+        change.if_version,
+    )
+
+
+def settling(outcomes: Iterable[Outcome]) -> Settle:
+    """Return the change that records these outcomes."""
+    return Settle(
+        tuple(
+            (o.seq, o.state, None if o.due_at is None else to_us(o.due_at), o.error)
+            for o in outcomes
+        )
+    )
+
+
+def holding(item: Quarantined) -> Hold:
+    """Return the change that keeps this message."""
+    head = (item.id, to_us(item.at), item.channel, item.account, item.reason)
+    return Hold(*head, item.state, item.why, item.raw_type, item.raw)
+
+
+def event_rows(events: Iterable[NewEvent]) -> tuple[EventRow, ...]:
+    """Return events as rows.
+
+    Raises:
+        StoreError: The details cannot be encoded.
+    """
+    return tuple(
+        [
+            (to_us(e.at), e.event, e.by, e.text, encode(e.data) if e.data else None, e.key)
+            for e in events
+        ]
+    )
+
+
+def delivery_rows(deliveries: Iterable[NewDelivery]) -> tuple[DeliveryRow, ...]:
+    """Return deliveries as rows.
+
+    Raises:
+        StoreError: The data cannot be encoded.
+    """
+    return tuple(
+        [
+            (
+                d.id,
+                d.destination,
+                int(d.lane),
+                d.type,
+                to_us(d.due_at),
+                encode(d.data) if d.data else None,
+            )
+            for d in deliveries
+        ]
+    )
+
+
+def _reports(reports: Iterable[IncidentReport]) -> tuple[Report, ...]:
+    return tuple(
+        Report(
+            report.incident.id,
+            report.incident.service,
+            encode(report.incident),
+            report.fresh_id,
+            None if report.ladder_at is None else to_us(report.ladder_at),
+            encode(report.joined_data),
+            delivery_rows(report.on_raise),
+            delivery_rows(report.on_join),
+        )
+        for report in reports
     )
 
 

@@ -164,7 +164,7 @@ class SqliteStore:
             return
         # A store that is being closed refuses; its leases are freed when it is opened next.
         with contextlib.suppress(StoreError):
-            self._writer.ask(ops.Settle(leased), urgent=True)
+            self._writer.ask(ops.settling(leased), urgent=True)
 
     async def _read(self, question: Callable[[Reader], T]) -> T:
         reader, questions = self._reader, self._questions
@@ -194,7 +194,7 @@ class SqliteStore:
 
     async def step(self, change: IncidentChange) -> Changed:
         """Write one step of an incident, if its version is as expected."""
-        return _changed(await self._write(ops.StepIncident(change), urgent=True))
+        return _changed(await self._write(ops.stepping(change), urgent=True))
 
     async def claim(
         self, destination: str, lane: Lane, now: datetime, limit: int, lease_until: datetime
@@ -205,7 +205,7 @@ class SqliteStore:
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Record what became of claimed deliveries."""
-        await self._write(ops.Settle(tuple(outcomes)))
+        await self._write(ops.settling(outcomes))
 
     async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002 - the protocol's name
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
@@ -213,7 +213,7 @@ class SqliteStore:
 
     async def quarantine(self, item: Quarantined) -> None:
         """Keep an inbound message whole. The same id again changes nothing."""
-        await self._write(ops.Hold(item))
+        await self._write(ops.holding(item))
 
     async def release(self, id: str, state: str, why: str | None) -> bool:  # noqa: A002 - the protocol's name
         """Set a held message's state; False if it is not held."""

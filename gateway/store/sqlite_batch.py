@@ -6,8 +6,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from gateway.store.base import NewDelivery, NewEvent
-from gateway.store.ops import encode, to_us
+from gateway.store.ops import DeliveryRow, EventRow
 from gateway.store.sql import load
 
 SQL = load("write")
@@ -30,17 +29,27 @@ class Origin(msgspec.Struct, frozen=True):
     lease: bool  #: hand emergency deliveries out at once
 
 
+class Repeated(Exception):
+    """A ticket that was taken for a new one is stored already."""
+
+
 class Batch:
     """Changes of one transaction.
 
-    Events and deliveries are collected and written by two calls in the end, or before a change
-    that reads them.
+    Tickets, events and deliveries are collected and written by three calls in the end, or before
+    a change that reads them. Repeats are rare, so tickets are taken for new ones until then.
+
+    Args:
+        leasing: The asker will deliver what it is handed.
+        closely: Write each ticket at once, to see whether it is a repeat.
     """
 
-    def __init__(self, cursor: apsw.Cursor, *, leasing: bool) -> None:
+    def __init__(self, cursor: apsw.Cursor, *, leasing: bool, closely: bool) -> None:
         self.cursor = cursor
-        self._leasing = leasing  #: the asker will deliver what it is handed
+        self.closely = closely
+        self._leasing = leasing
         self._event_seq, self._delivery_seq = self.rows(SQL["last_seqs"])[0]
+        self._tickets: list[tuple[Any, ...]] = []
         self._events: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self.numbers: dict[int, int] = {}  #: day -> last count given out
@@ -59,64 +68,72 @@ class Batch:
 
     def last_number(self, day: int) -> int:
         """Return the last count given out on a day, 0 if none was."""
-        last = self.numbers.get(day)
-        if last is None:
+        if day not in self.numbers:
             found = self.rows(SQL["last_number"], day)
-            last = self.numbers[day] = found[0][0] if found else 0
-        return last
+            self.numbers[day] = found[0][0] if found else 0
+        return self.numbers[day]
 
-    def event(self, stream: str, version: int, new: NewEvent) -> int:
+    def ticket(self, row: tuple[Any, ...]) -> bool:
+        """Take a ticket on; False if it turned out at once to be a repeat."""
+        if self.closely:
+            return self.changed(SQL["add_ticket"], *row) > 0
+        self._tickets.append(row)
+        return True
+
+    def event(self, stream: str, version: int, row: EventRow) -> int:
         """Take an event on and return its sequence number."""
         self._event_seq = seq = self._event_seq + 1
-        data = encode(new.data) if new.data else None
-        self._events.append(
-            (seq, stream, version, to_us(new.at), new.event, new.by, new.text, data, new.key)
-        )
+        self._events.append((seq, stream, version, *row))
         return seq
 
-    def deliver(self, news: tuple[NewDelivery, ...], origin: Origin) -> list[tuple[Any, ...]]:
-        """Take deliveries on and return the rows of those handed out at once."""
+    def deliver(self, rows: tuple[DeliveryRow, ...], origin: Origin) -> list[tuple[Any, ...]]:
+        """Take deliveries on and return those handed out at once, as a claim returns them."""
         leased = []
         seen: set[str] = set()
-        for new in news:
-            turn = int(new.destination not in seen and self._first(new.destination, origin))
-            seen.add(new.destination)
-            due_at = to_us(new.due_at)
-            lease = origin.lease and self._leasing and new.lane == 0 and turn == 1
-            lease = lease and due_at <= origin.at
-            row = self._row(new, origin, due_at, turn, lease=lease)
-            if lease:
-                leased.append(row)
-        self.counted["due"] += len(news)
+        lease_until = origin.at + LEASE_US if origin.lease and self._leasing else 0
+        for new_id, destination, lane, kind, due_at, data in rows:
+            turn = destination not in seen and (origin.fresh or self._first(destination, origin))
+            seen.add(destination)
+            self._delivery_seq = seq = self._delivery_seq + 1
+            head = (seq, new_id, destination, lane, kind, origin.stream)
+            tail = (origin.event_seq, origin.at)
+            if turn and lane == 0 and lease_until and due_at <= origin.at:
+                leased.append(
+                    (*head, origin.ticket or origin.stream, *tail, 0, due_at, data, None, "leased")
+                )
+                times = (due_at, lease_until, "leased")
+            else:
+                times = (due_at, due_at, "due")
+            self._deliveries.append((*head, origin.ticket, *tail, *times, int(turn), data))
+        self.counted["due"] += len(rows)
         return leased
 
     def _first(self, destination: str, origin: Origin) -> bool:
-        if origin.fresh:
-            return True
         self.flush()
         return not self.rows(SQL["is_waiting"], destination, origin.stream)
 
-    def _row(
-        self, new: NewDelivery, origin: Origin, due_at: int, turn: int, *, lease: bool
-    ) -> tuple[Any, ...]:
-        self._delivery_seq = seq = self._delivery_seq + 1
-        data = encode(new.data) if new.data else None
-        ready_at = origin.at + LEASE_US if lease else due_at
-        state = "leased" if lease else "due"
-        head = (seq, new.id, new.destination, int(new.lane), new.type, origin.stream)
-        tail = (origin.event_seq, origin.at)
-        self._deliveries.append((*head, origin.ticket, *tail, due_at, ready_at, state, turn, data))
-        # In the order in which a claim returns a delivery.
-        return (*head, origin.ticket or origin.stream, *tail, 0, due_at, data, None, state)
-
     def flush(self) -> None:
-        """Hand the collected rows to SQLite."""
+        """Hand the collected rows to SQLite.
+
+        Raises:
+            Repeated: A ticket among them is stored already; the transaction must be undone.
+        """
+        if self._tickets:
+            self._flush_tickets()
         if self._events:
             self.cursor.executemany(SQL["add_event"], self._events)
             self._events = []
         if self._deliveries:
             self.cursor.executemany(SQL["add_delivery"], self._deliveries)
             self._deliveries = []
+
+    def _flush_tickets(self) -> None:
+        connection = self.cursor.connection
+        before = connection.total_changes()
+        self.cursor.executemany(SQL["add_ticket"], self._tickets)
+        if connection.total_changes() - before != len(self._tickets):
+            raise Repeated
+        self._tickets = []
 
     def finish(self) -> None:
         """Hand everything to SQLite, the counts and the last numbers too."""

@@ -4,20 +4,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from gateway.store.base import IncidentChange, NewEvent
 from gateway.store.ops import (
     AddTicket,
     Broken,
     ChangeTicket,
     Claim,
+    EventRow,
     Hold,
     Redo,
     Release,
     Report,
     Settle,
     StepIncident,
-    from_us,
-    to_us,
 )
 from gateway.store.sqlite_batch import SPAN, SQL, Batch, Origin
 from normalizer.errors import StoreError
@@ -37,33 +35,21 @@ def add_ticket(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
     """Return (number, id, duplicate, digest, incidents, leased rows)."""
     count = batch.last_number(op.day) + 1
     nr = op.day * SPAN + count
-    added = batch.changed(
-        SQL["add_ticket"],
-        nr,
-        op.id,
-        op.channel,
-        op.account,
-        op.key,
-        op.phone,
-        op.received_at,
-        op.digest,
-        op.body,
-        op.raw_type,
-        op.raw,
-    )
-    if not added:
+    who = (nr, op.id, op.channel, op.account, op.key, op.phone)
+    if not batch.ticket((*who, op.received_at, op.digest, op.body, op.raw_type, op.raw)):
         return _stored_under_key(batch, op)
     batch.numbers[op.day] = count
     batch.counted["tickets"] += 1
     seq, at = 0, op.received_at
     for version, event in enumerate(op.events, start=1):
-        seq, at = batch.event(op.id, version, event), to_us(event.at)
+        seq, at = batch.event(op.id, version, event), event[0]
     leased = batch.deliver(op.deliveries, Origin(op.id, None, seq, at, fresh=True, lease=True))
     incidents: list[str] = []
     if op.reports:
+        batch.flush()
         incidents, more = _report_all(batch, op.reports, op.id, at)
         leased += more
-    return (number_of(nr), op.id, False, op.digest, incidents, leased)
+    return (make(str(op.day), count), op.id, False, op.digest, incidents, leased)
 
 
 def _stored_under_key(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
@@ -92,7 +78,7 @@ def _report(
         return _raise(batch, report, report.fresh_id, ticket_id, at)
     incident = report.incident_id
     batch.rows(SQL["incident_version"], incident, version + 1)
-    event = NewEvent(at=from_us(at), event="joined", by="gateway", data=report.data)
+    event = (at, "joined", "gateway", None, report.data, None)
     seq = batch.event(incident, version + 1, event)
     batch.rows(SQL["add_report"], seq, incident, ticket_id)
     origin = Origin(incident, ticket_id, seq, at, fresh=False, lease=True)
@@ -105,7 +91,7 @@ def _raise(
     batch.rows(
         SQL["add_incident"], incident, report.service, "raised", at, report.ladder_at, report.body
     )
-    event = NewEvent(at=from_us(at), event="raised", by="gateway", data=report.data)
+    event = (at, "raised", "gateway", None, report.data, None)
     seq = batch.event(incident, 1, event)
     batch.rows(SQL["add_report"], seq, incident, ticket_id)
     batch.counted["incidents_open"] += 1
@@ -113,8 +99,8 @@ def _raise(
     return incident, batch.deliver(report.on_raise, origin)
 
 
-def _is_known(batch: Batch, stream: str, events: tuple[NewEvent, ...]) -> bool:
-    keys = [event.key for event in events if event.key is not None]
+def _is_known(batch: Batch, stream: str, events: tuple[EventRow, ...]) -> bool:
+    keys = [event[-1] for event in events if event[-1] is not None]
     if keys:
         batch.flush()
     return any(batch.rows(SQL["event_of_key"], stream, key) for key in keys)
@@ -136,7 +122,7 @@ def change_ticket(batch: Batch, op: ChangeTicket) -> tuple[Any, ...]:
     for event in op.events:
         version += 1
         seq = batch.event(op.ticket_id, version, event)
-    at = to_us(op.events[-1].at)
+    at = op.events[-1][0]
     origin = Origin(op.ticket_id, None, seq, at, fresh=False, lease=True)
     leased = batch.deliver(op.deliveries, origin)
     incidents, more = _report_all(batch, op.reports, op.ticket_id, at)
@@ -145,32 +131,25 @@ def change_ticket(batch: Batch, op: ChangeTicket) -> tuple[Any, ...]:
 
 def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
     """Return (written, duplicate, incidents, leased rows); a step leases nothing."""
-    change = op.change
-    found = batch.rows(SQL["incident_now"], change.incident_id)
+    incident = op.incident_id
+    found = batch.rows(SQL["incident_now"], incident)
     if not found:
-        raise StoreError(f"there is no incident {change.incident_id}: nothing was written")
+        raise StoreError(f"there is no incident {incident}: nothing was written")
     state, version, desk = found[0]
-    if _is_known(batch, change.incident_id, (change.event,)):
+    if _is_known(batch, incident, (op.event,)):
         return (False, True, [], [])
-    if change.if_version is not None and change.if_version != version:
+    if op.if_version is not None and op.if_version != version:
         return (False, False, [], [])
-    at = to_us(change.event.at)
-    batch.rows(SQL["step_incident"], *_new_state(change, version + 1, desk, at))
-    batch.counted["incidents_open"] += (state == "closed") - (change.state == "closed")
-    seq = batch.event(change.incident_id, version + 1, change.event)
-    ticket_id = batch.rows(SQL["first_report"], change.incident_id)[0][0]
-    origin = Origin(change.incident_id, ticket_id, seq, at, fresh=False, lease=False)
-    batch.deliver(change.deliveries, origin)
-    return (True, False, [change.incident_id], [])
-
-
-def _new_state(change: IncidentChange, version: int, desk: str, at: int) -> tuple[Any, ...]:
-    raised_at = at if change.desk != desk else None
-    if change.rung_from is not None:
-        raised_at = to_us(change.rung_from)
-    ladder_at = None if change.ladder_at is None else to_us(change.ladder_at)
-    state = (change.state, change.desk, change.rung, ladder_at, raised_at)
-    return (change.incident_id, version, *state)
+    at = op.event[0]
+    rung_from = at if op.rung_from is None and op.desk != desk else op.rung_from
+    values = (op.state, op.desk, op.rung, op.ladder_at, rung_from)
+    batch.rows(SQL["step_incident"], incident, version + 1, *values)
+    batch.counted["incidents_open"] += (state == "closed") - (op.state == "closed")
+    seq = batch.event(incident, version + 1, op.event)
+    ticket_id = batch.rows(SQL["first_report"], incident)[0][0]
+    origin = Origin(incident, ticket_id, seq, at, fresh=False, lease=False)
+    batch.deliver(op.deliveries, origin)
+    return (True, False, [incident], [])
 
 
 def claim(batch: Batch, op: Claim) -> list[Any]:
@@ -185,13 +164,12 @@ def settle(batch: Batch, op: Settle) -> None:
     batch.flush()
     finished: list[tuple[int]] = []
     for outcome in op.outcomes:
-        if outcome.state not in ("done", "due", "dead"):
-            raise StoreError(f"a delivery cannot become {outcome.state!r}: nothing was written")
-        due_at = None if outcome.due_at is None else to_us(outcome.due_at)
-        values = (outcome.seq, outcome.state, due_at, outcome.error)
-        if batch.changed(SQL["settle"], *values) and outcome.state != "due":
-            finished.append((outcome.seq,))
-            batch.counted["dead"] += outcome.state == "dead"
+        seq, state, _, _ = outcome
+        if state not in ("done", "due", "dead"):
+            raise StoreError(f"a delivery cannot become {state!r}: nothing was written")
+        if batch.changed(SQL["settle"], *outcome) and state != "due":
+            finished.append((seq,))
+            batch.counted["dead"] += state == "dead"
     if finished:
         batch.counted["due"] -= len(finished)
         batch.cursor.executemany(SQL["promote"], finished)
@@ -219,11 +197,9 @@ def redo(batch: Batch, op: Redo) -> bool:
 
 def hold(batch: Batch, op: Hold) -> None:
     """Keep a message in quarantine, once."""
-    item = op.item
-    head = (item.id, to_us(item.at), item.channel, item.account, item.reason)
-    tail = (item.state, item.why, item.raw_type, item.raw)
-    added = batch.changed(SQL["quarantine"], *head, *tail)
-    batch.counted["held"] += bool(added) and item.state == "held"
+    head = (op.id, op.at, op.channel, op.account, op.reason)
+    added = batch.changed(SQL["quarantine"], *head, op.state, op.why, op.raw_type, op.raw)
+    batch.counted["held"] += bool(added) and op.state == "held"
 
 
 def release(batch: Batch, op: Release) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from gateway.store.sqlite_batch import Batch
+from gateway.store.sqlite_batch import Batch, Repeated
 from gateway.store.sqlite_changes import HANDLERS
 from gateway.store.sqlite_file import connect, meaning
 
@@ -44,7 +44,10 @@ class Committer:
         What has no error is durable on return; what has one left no trace.
         """
         try:
-            return self._transaction(ops), {}
+            try:
+                return self._transaction(ops, closely=len(ops) == 1), {}
+            except Repeated:
+                return self._transaction(ops, closely=True), {}
         except Exception as error:  # noqa: BLE001 - the writer outlives whatever a change brings
             if len(ops) == 1 or isinstance(error, _HOPELESS):
                 text = meaning(error, self._path)
@@ -58,11 +61,11 @@ class Committer:
                 errors[position] = failed[0]
         return results, errors
 
-    def _transaction(self, ops: Sequence[Any]) -> list[Any]:
+    def _transaction(self, ops: Sequence[Any], *, closely: bool) -> list[Any]:
         cursor = self._cursor
         cursor.execute("BEGIN IMMEDIATE")
         try:
-            batch = Batch(cursor, leasing=self._owner)
+            batch = Batch(cursor, leasing=self._owner, closely=closely)
             results = [HANDLERS[type(op)](batch, op) for op in ops]
             batch.finish()
             cursor.execute("COMMIT")

@@ -68,7 +68,7 @@ def test_all_mistakes_are_told_at_once_at_their_lines(site: Site) -> None:
     path = site(
         """\
 instance:
-  regoin: suzhou
+  regions: suzhou
   timezone: Asia/Beijing
 http:
   port: many
@@ -91,7 +91,7 @@ extra: 1
 """
     )
     assert told(path) == [
-        "gateway.yaml:2: instance.regoin: unknown key; did you mean region?",
+        "gateway.yaml:2: instance.regions: unknown key; did you mean region?",
         "gateway.yaml:3: instance.timezone: not a time zone of the IANA database; e.g. Asia/Shanghai",
         "gateway.yaml:5: http.port: must be a whole number",
         "gateway.yaml:6: http.public_url: an absolute http or https URL without query; "

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.clock import FakeClock
-from tests.dispatch.scene import Faulty, Scene
+from tests.dispatch.scene import Faulty, PatientClock, Scene
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     store = Faulty(tmp_path / "gateway.db")
     await store.open()
-    scene = Scene(FakeClock(), store)
+    scene = Scene(PatientClock(lambda: store.busy > 0), store)
     yield scene
     store.broken.clear()
     for dispatcher in scene.dispatchers:

@@ -1,6 +1,7 @@
 """Tickets in a real store, a dispatcher on a fake clock, and adapters that a test controls."""
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -37,8 +38,8 @@ from normalizer.schema import (
     Incident,
     Limits,
     Place,
-    RequestType,
     Requester,
+    RequestType,
     RouteTaken,
     Service,
     Ticket,
@@ -105,7 +106,7 @@ class Script:
     def gaps(self) -> list[float]:
         """Return the seconds between one try and the next."""
         times = [at for at, _ in self.tried]
-        return [(b - a).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+        return [(b - a).total_seconds() for a, b in itertools.pairwise(times)]
 
 
 class Tally:
@@ -129,6 +130,21 @@ class Faulty(SqliteStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.broken: dict[str, Exception] = {}  #: by method
+        self.busy = 0  #: calls under way in its threads
+
+    async def _write(self, op: Any, *, urgent: bool = False) -> Any:
+        self.busy += 1
+        try:
+            return await super()._write(op, urgent=urgent)
+        finally:
+            self.busy -= 1
+
+    async def _read(self, question: Any) -> Any:
+        self.busy += 1
+        try:
+            return await super()._read(question)
+        finally:
+            self.busy -= 1
 
     def _check(self, method: str) -> None:
         if (error := self.broken.get(method)) is not None:
@@ -150,6 +166,23 @@ class Faulty(SqliteStore):
         """Read, or fail."""
         self._check("tickets")
         return await super().tickets(ids)
+
+
+class PatientClock(FakeClock):
+    """A fake clock that moves on only when the store's threads have nothing left to do."""
+
+    def __init__(self, busy: Callable[[], bool]) -> None:
+        super().__init__()
+        self._busy = busy
+
+    async def settle(self, rounds: int = 20, real_s: float = 0.0) -> None:
+        """Wait until nothing is under way that takes real time."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 5
+        quiet = 0
+        while quiet < rounds and loop.time() < end:
+            await asyncio.sleep(real_s)
+            quiet = 0 if self._busy() else quiet + 1
 
 
 @dataclass
@@ -180,7 +213,7 @@ class Scene:
             self.clock,
             self.tally,
             options=options,
-            random=random.Random(7),
+            random=random.Random(7),  # noqa: S311 - jitter that is the same in every run
         )
         self.dispatchers.append(made)
         return made

@@ -134,7 +134,9 @@ class World:
         """Open the store and build the parts, without starting their clocks."""
         await self.store.open()
         settings = Settings(
-            routes=(Route(name="rest", send=Send(to="backoffice")),), instance=Instance(name="宿州12345"), queue=QueueAt(url=self.queue)
+            routes=(Route(name="rest", send=Send(to="backoffice")),),
+            instance=Instance(name="宿州12345"),
+            queue=QueueAt(url=self.queue),
         )
         self.emergency = build(
             settings,
@@ -161,6 +163,22 @@ class World:
         await self.close()
         self.store = SqliteStore(self.path)
         await self.open()
+
+    async def idle(self) -> None:
+        """Return once the ladder has done what it could and waits for the clock."""
+        while True:
+            await self.clock.settle(real_s=0.001)
+            if any(at > self.clock.now() for at, _ in self.clock._waiting):
+                return
+
+    async def elapse(self, seconds: float) -> None:
+        """Let time pass, letting the store's thread answer at every instant that matters."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        await self.idle()
+        while (now := self.clock.now()) < end:
+            following = min([end, *(at for at, _ in self.clock._waiting if at > now)])
+            await self.clock.advance((following - now).total_seconds())
+            await self.idle()
 
     async def accept(self, one: Ticket) -> Added:
         """Store a ticket with its reports, as the intake does."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normalizer.identity import check_digit, find_identities, find_id_cards, find_plates, mask
+from normalizer.identity import check_digit, find_id_cards, find_identities, find_plates, mask
 from normalizer.number import make
 
 #: The specimen of GB 11643-1999.
@@ -39,7 +39,9 @@ def test_plates(text: str, plate: str) -> None:
     assert text[found.start : found.end] == found.text
 
 
-@pytest.mark.parametrize("text", ["新A座12345", "京A123456", "云南A12345", "川A楼", "皖LABCDE", "苏E1234"])
+@pytest.mark.parametrize(
+    "text", ["新A座12345", "京A123456", "云南A12345", "川A楼", "皖LABCDE", "苏E1234"]
+)
 def test_what_is_no_plate(text: str) -> None:
     """Buildings, too many or too few characters and letters alone are none."""
     assert find_plates(text) == ()
@@ -91,7 +93,7 @@ def test_all_kinds_in_order() -> None:
         ("1\u200b3800138000", "138****8000"),
         ("0557-3021234", "055****"),
         (SPECIMEN, "110105************"),
-        ("卡6222 0213 8001 3800 000", "卡****8000"),
+        ("卡6222 0213 8001 3800 000", "卡****0000"),
         ("一三八零零一三八零零零", "一三八****"),
         ("138零零一三八000", "138****"),
         ("皖L·12345", "皖L*****"),
@@ -103,13 +105,13 @@ def test_all_kinds_in_order() -> None:
         ("护照E12345678", "护照E123****"),
         ("QQ:12345", "QQ:*****"),
         ("oABCDEFGHIJKLMNOPQRSTUVWXYZ1", "o***"),
-        ("༡༣༨༠༠༡༣༨༠༠༠", "༡༣༨****༠༠༠"),
+        ("༡༣༨༠༠༡༣༨༠༠༠", "༡༣༨****"),
         ("19:30在3栋2单元501", "19:30在3栋2单元501"),
     ],
 )
 def test_mask_hides_who_it_is(text: str, masked: str) -> None:
     """Phones, cards, plates, addresses of e-mail and WeChat ids keep only what operators need."""
-    assert mask(text) == masked or "༡" in text
+    assert mask(text) == masked
 
 
 def test_mask_keeps_our_own_ids() -> None:
@@ -132,4 +134,6 @@ def test_mask_keeps_our_own_ids() -> None:
 def test_no_mobile_number_gets_through(before: str, number: str, gap: str, after: str) -> None:
     """In any surroundings the middle four digits are gone."""
     written = gap.join((number[:3], number[3:7], number[7:]))
-    assert not re.search(gap.join(("", number[3:7], number[7:])), mask(f"{before} {written} {after}"))
+    assert not re.search(
+        gap.join(("", number[3:7], number[7:])), mask(f"{before} {written} {after}")
+    )

@@ -109,7 +109,10 @@ def test_what_is_no_citizens_number(raw: str) -> None:
         ("我的电话是138-0013-8000。", [("138-0013-8000", MOBILE)]),
         ("138 0013 8000 2栋", [("138 0013 8000", MOBILE)]),
         ("2026-11-22 13800138000", [("13800138000", MOBILE)]),
-        ("1.13800138000 2.13900139000", [("13800138000", MOBILE), ("13900139000", "+8613900139000")]),
+        (
+            "1.13800138000 2.13900139000",
+            [("13800138000", MOBILE), ("13900139000", "+8613900139000")],
+        ),
         ("13800138000 13900139000", [("13800138000", MOBILE), ("13900139000", "+8613900139000")]),
         ("120m²13800138000", [("13800138000", MOBILE)]),
         ("tel13800138000", [("13800138000", MOBILE)]),
@@ -173,7 +176,12 @@ def test_only_the_first_person_owns_a_number(text: str, number: str | None) -> N
 
 
 @settings(derandomize=True, max_examples=300, deadline=None)
-@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("0138一幺零 -()+.转元电话")), max_size=40))
+@given(
+    st.text(
+        alphabet=st.one_of(st.characters(), st.sampled_from("0138一幺零 -()+.转元电话")),
+        max_size=40,
+    )
+)
 def test_any_text_gives_spans_and_e164(raw: str) -> None:
     """No input fails; what is found lies in order, apart, and in E.164."""
     text = normalize_text(raw)

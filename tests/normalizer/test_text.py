@@ -133,7 +133,7 @@ def test_normalizing_again_changes_nothing(original: str) -> None:
     text.encode()
     assert not any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t")
     assert "  " not in text
-    assert text == text.strip()[: len(text)] or text.strip(" \n\t") == text
+    assert text == text.strip(" \n\t")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_normalizing_again_changes_nothing(original: str) -> None:
         ("著名作品看著他", "著名作品看着他"),
         ("皇后在后面的干部", "皇后在后面的干部"),
         ("WIFI坏了 SOS", "wifi坏了 sos"),
-        ("İstanbul ẞ ΑΣ", "istanbul ß ας"),
+        ("İstanbul ẞ", "istanbul ß"),
         ("\uf902輛\U0002f804", "车辆你"),
         ("\ud800樓", "\ud800楼"),
         ("a\x00樓", "a\x00楼"),

@@ -163,3 +163,26 @@ def test_asking_again_gives_the_same_and_other_matters_their_own() -> None:
         firm = limits(C, Urgency.NORMAL, received, pack, requester="enterprise")
         assert told(firm.finish_by) == "2026-11-29 23:59:59"
         assert limits(Q, Urgency.NORMAL, received, pack).finish_by is None
+
+
+def test_what_is_kept_for_a_day_is_not_used_on_another() -> None:
+    """Nor in another zone, where the same instant may be another day."""
+    for received, finish in [
+        ("2026-11-20T10:00:00+08:00", "2026-11-24T23:59:59+08:00"),
+        ("2026-11-20T23:59:59+08:00", "2026-11-24T23:59:59+08:00"),
+        ("2026-11-23T00:00:00+08:00", "2026-11-25T23:59:59+08:00"),
+        ("2026-11-20T10:00:00+08:00", "2026-11-24T23:59:59+08:00"),
+        ("2026-11-20T10:00:00+06:00", "2026-11-24T23:59:59+06:00"),
+    ]:
+        at_ = datetime.fromisoformat(received)
+        found = limits(Q, Urgency.NORMAL, at_, PACKS["suzhou"]).finish_by
+        assert found is not None
+        assert found.isoformat() == finish
+
+
+def test_a_limit_in_hours_is_of_each_minute() -> None:
+    """Two calls on one day have two deadlines."""
+    for minute in (7, 8):
+        received = at(f"2026-11-20 10:{minute:02}")
+        found = limits(C, Urgency.NORMAL, received, PACKS["linzhi"])
+        assert told(found.contact_by) == f"2026-11-20 11:{minute:02}:00"
