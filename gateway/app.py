@@ -179,6 +179,7 @@ async def build(
     adapters: Plugins,
     clock: Clock | None = None,
     messengers: Mapping[str, Messenger] | None = None,
+    store: Store | None = None,
 ) -> App:
     """Return a gateway that is ready to start; its store is open.
 
@@ -188,6 +189,7 @@ async def build(
         adapters: Installed adapters by kind.
         clock: The time; None is the machine's.
         messengers: Ways out by kind, beside those of the configured channels.
+        store: The store, not open yet; None is the one that the configuration names.
 
     Raises:
         ConfigError: A lexicon, a section or the store's address is wrong.
@@ -195,7 +197,7 @@ async def build(
     """
     rules = await asyncio.to_thread(compile_rules, loaded)
     settings = loaded.settings
-    store = from_url(settings.store.url)
+    store = store or from_url(settings.store.url)
     await store.open()
     try:
         base = Base(

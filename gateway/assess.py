@@ -8,12 +8,12 @@ that by what the rest of the text says.
 """
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from gateway.clauses import Hit, Reading, Standing, read, fresh, standing
+from gateway.clauses import Hit, read
 from gateway.labels import Label, best
-from gateway.rulebook import Kind, Reach, Role, Rulebook, Settings
+from gateway.rulebook import Kind, Rulebook
+from gateway.weighing import Weighed, weigh
 from normalizer.schema import (
     EMERGENCY_SERVICES,
     Domain,
@@ -30,24 +30,10 @@ from normalizer.text import fold
 MOST_EVIDENCE = 12
 #: Least weight of a happening beside the main one for its own services to be called as well.
 _COUNTS = 0.7
-#: What keeps small things below a threshold.
-_LEAST = 0.05
 #: Letters of scripts that the lexicons hold no word of: a human reads those texts.
 _FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
 _READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
 _NOT_WORD = re.compile(r"[\W_]+")
-
-
-class _Weighed(Value, frozen=True, kw_only=True):
-    """One happening with everything that speaks for and against it."""
-
-    weight: float
-    hit: Hit
-    kind: Kind
-    net: float = 0.0  #: of the happening itself under its frames
-    beside: tuple[Hit, ...] = ()  #: other happenings and signs that add to it
-    against: tuple[Hit, ...] = ()
-    present: frozenset[str] = frozenset()  #: kinds and signs nearby
 
 
 class _Span(Value, frozen=True, kw_only=True):
@@ -88,7 +74,7 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
     body = f"{head}\n{folded}" if shift else folded
     span = _Span(text=text, shift=shift)
     reading = read(body, rulebook)
-    weighed = _weigh(body, reading, rulebook)
+    weighed = weigh(body, reading, rulebook)
     urgency, verify, chosen, evidence = _urgency(body, weighed, span, rulebook)
     kind = chosen.kind if chosen else None
     services = _services(chosen, weighed) if chosen else ()
@@ -107,7 +93,7 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
         kind=kind.name if kind else None,
         type=type_,
         domain=domain,
-        evidence=tuple((*evidence, *why_type, *why_domain))[:MOST_EVIDENCE],
+        evidence=(*evidence, *why_type, *why_domain)[:MOST_EVIDENCE],
         version=rulebook.version,
     )
 
@@ -115,135 +101,22 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
 # urgency
 
 
-def _weigh(body: str, reading: Reading, rulebook: Rulebook) -> list[_Weighed]:
-    """Return the happenings, the weightiest first; cancelled ones last with weight 0."""
-    if not reading.happenings:
-        return []
-    stands = standing(reading, rulebook)
-    settings = rulebook.settings
-    whole = _whole_text_frames(reading)
-    malus = sum(frame[2].weight for frame in whole)
-    length = len(body)
-    bonus = settings.brief_bonus if length < settings.brief else 0.0
-    if length > settings.long:
-        malus += settings.long_malus * min(3.0, length / settings.long)
-    others = [
-        (hit[0], hit[1], net, hit)
-        for hit, net, _ in stands
-        if net > 0 and rulebook.kinds[hit[2].name].level == "emergency"
-    ]
-    others.extend((sign[0], sign[1], sign[2].weight, sign) for sign in reading.signs)
-    others.sort(key=_start)
-    starts = [other[0] for other in others]
-    result = [
-        _add_up(
-            stand,
-            _beside(stand[0], others, starts, settings.reach),
-            reading,
-            rulebook,
-            bonus,
-            malus,
-            whole,
-        )
-        for stand in stands
-    ]
-    result.sort(key=lambda item: (-item.weight, -item.kind.rank, item.hit[0], item.hit[2].rule))
-    return result
-
-
-def _start(other: tuple[int, int, float, Hit]) -> int:
-    return other[0]
-
-
-def _whole_text_frames(reading: Reading) -> tuple[Hit, ...]:
-    strongest: dict[str, Hit] = {}
-    for frame in reading.frames:
-        if frame[2].reach is Reach.TEXT:
-            strongest.setdefault(frame[2].name, frame)
-    return tuple(strongest.values())
-
-
-def _add_up(  # noqa: PLR0913 - one sum, its terms spelled out
-    stand: Standing,
-    beside: dict[str, tuple[float, Hit]],
-    reading: Reading,
-    rulebook: Rulebook,
-    bonus: float,
-    malus: float,
-    whole: tuple[Hit, ...],
-) -> _Weighed:
-    hit, net, frames = stand
-    kind = rulebook.kinds[hit[2].name]
-    if net <= 0:
-        return _Weighed(weight=0.0, hit=hit, kind=kind, against=frames)
-    weight = net + bonus + sum(added for added, _ in beside.values())
-    against = frames
-    if malus and not fresh(hit, reading):
-        weight -= malus
-        against = (*frames, *whole)
-    settings = rulebook.settings
-    if hit[2].tier == "always":
-        weight = max(weight, settings.emergency if malus < settings.all else settings.doubt)
-    elif net >= settings.certain:
-        weight = max(weight, settings.doubt)
-    elif net < settings.likely:  # many small things make no emergency, but a human looks
-        below = settings.emergency if hit[2].tier != "hint" else settings.doubt
-        weight = min(weight, below - _LEAST)
-    return _Weighed(
-        weight=weight,
-        hit=hit,
-        kind=kind,
-        net=net,
-        beside=tuple(other for _, other in beside.values()),
-        against=against,
-        present=_present(beside, rulebook),
-    )
-
-
-def _beside(
-    hit: Hit, others: list[tuple[int, int, float, Hit]], starts: list[int], reach: int
-) -> dict[str, tuple[float, Hit]]:
-    """Return by kind and sign the strongest that stands within reach of a happening."""
-    first, last, sense, _ = hit
-    name = sense.name
-    found: dict[str, tuple[float, Hit]] = {}
-    low = bisect_left(starts, first - reach)
-    high = bisect_right(starts, last + reach)
-    for start, end, net, other in others[low:high]:
-        beside = other[2].name
-        if other is hit:
-            continue
-        if start < last and first < end:  # the same words are counted once
-            added = 0.0
-        else:
-            added = net / 2 if beside == name else net
-        if beside not in found or found[beside][0] < added:
-            found[beside] = (added, other)
-    return found
-
-
-def _present(beside: dict[str, tuple[float, Hit]], rulebook: Rulebook) -> frozenset[str]:
-    names = set(beside)
-    for name in beside:
-        kind = rulebook.kinds.get(name)
-        if kind and kind.counts_as:
-            names.add(kind.counts_as)
-    return frozenset(names)
-
-
 def _urgency(
-    body: str, weighed: list[_Weighed], span: _Span, rulebook: Rulebook
-) -> tuple[Urgency, bool, _Weighed | None, list[Evidence]]:
+    body: str, weighed: list[Weighed], span: _Span, rulebook: Rulebook
+) -> tuple[Urgency, bool, Weighed | None, list[Evidence]]:
     settings = rulebook.settings
     strong = [item for item in weighed if item.weight >= settings.doubt]
     grave = [item for item in strong if item.kind.level == "emergency"]
-    if grave:
-        urgency, verify = _grade(grave[0], settings)
-        chosen = _main(grave, settings.doubt if verify else settings.emergency, settings.likely)
-    elif alone := rulebook.alone.get(_NOT_WORD.sub("", body)):
-        hit = (0, len(body), alone, 0)
-        chosen = _Weighed(weight=alone.weight, hit=hit, kind=rulebook.kinds[alone.name])
+    if grave and grave[0].weight >= settings.emergency:
         urgency, verify = Urgency.EMERGENCY, False
+        chosen = _main(grave, settings.emergency, settings.likely)
+    elif alone := rulebook.alone.get(_NOT_WORD.sub("", body)):
+        urgency, verify = Urgency.EMERGENCY, False
+        hit = (0, len(body), alone, 0)
+        chosen = Weighed(weight=alone.weight, hit=hit, kind=rulebook.kinds[alone.name])
+    elif grave:
+        urgency, verify = Urgency.URGENT, True
+        chosen = _main(grave, settings.doubt, settings.likely)
     elif strong:
         urgency, verify, chosen = Urgency.URGENT, False, strong[0]
     else:
@@ -254,13 +127,7 @@ def _urgency(
     return urgency, verify, chosen, evidence
 
 
-def _grade(item: _Weighed, settings: Settings) -> tuple[Urgency, bool]:
-    if item.weight >= settings.emergency:
-        return Urgency.EMERGENCY, False
-    return Urgency.URGENT, True
-
-
-def _main(grave: list[_Weighed], least: float, likely: float) -> _Weighed:
+def _main(grave: list[Weighed], least: float, likely: float) -> Weighed:
     """Return the happening that names the incident: causes rank above their effects."""
     able = [item for item in grave if item.weight >= least]
     bar = min(likely, max(item.net for item in able))
@@ -269,7 +136,7 @@ def _main(grave: list[_Weighed], least: float, likely: float) -> _Weighed:
 
 
 def _nothing(
-    body: str, weighed: list[_Weighed], span: _Span
+    body: str, weighed: list[Weighed], span: _Span
 ) -> tuple[Urgency, bool, None, list[Evidence]]:
     if not body.strip():
         return Urgency.NORMAL, True, None, [span.rule("verify", "empty")]
@@ -284,7 +151,7 @@ def _nothing(
     return Urgency.NORMAL, False, None, evidence or [span.rule("urgency", "nothing.found")]
 
 
-def _why(item: _Weighed, span: _Span) -> list[Evidence]:
+def _why(item: Weighed, span: _Span) -> list[Evidence]:
     """Return the happening, what adds most to it and what speaks against it."""
     beside = sorted(item.beside, key=lambda hit: (-hit[2].weight, hit[0]))[:3]
     against = sorted(item.against, key=lambda hit: (-hit[2].weight, hit[0]))[:2]
@@ -295,7 +162,7 @@ def _why(item: _Weighed, span: _Span) -> list[Evidence]:
     ]
 
 
-def _services(chosen: _Weighed, weighed: Iterable[_Weighed]) -> tuple[Service, ...]:
+def _services(chosen: Weighed, weighed: Iterable[Weighed]) -> tuple[Service, ...]:
     """Return who must come: the kind's own services, then what stands beside it asks for."""
     kind = chosen.kind
     services = list(kind.services)

@@ -20,8 +20,6 @@ Standing = tuple[Hit, float, tuple[Hit, ...]]
 
 _BREAK = re.compile(r"[，,。！？；;!?\n…~]+|\.(?=\s|$|\.)|(?<=[一-鿿])[ \t\u3000]+(?=[一-鿿])")
 _ENDS = frozenset("。！？；;!?\n")
-#: By phrase with ``…``: the place of the part it waits for, its start, and the last part's end.
-_Chains = dict[int, tuple[int, int, int]]
 _Match = tuple[int, int, int]
 #: From so many matches on, only the first and last `_OFTEN` of each phrase are kept.
 _MANY, _OFTEN = 3000, 100
@@ -47,42 +45,22 @@ class Reading(Value, frozen=True, kw_only=True):
 def read(folded: str, rulebook: Rulebook) -> Reading:
     """Return everything of the rulebook that the folded text holds."""
     clauses, sentences = _cut(folded)
-    signals, types, domains = _match(folded, rulebook, clauses, sentences)
-    kept = _unmasked(signals)
-    longest: dict[str, Hit] = {}  # what lies inside a longer phrase of its kind says no more
-    happenings, signs, frames = [], [], []
-    rearms, fresh = [], []
-    for hit in kept:
-        role = hit[2].role
-        if role is Role.HAPPENING:
-            inner = longest.get(hit[2].name)
-            if inner is None or inner[1] < hit[1] or inner[2].weight < hit[2].weight:
-                longest[hit[2].name] = hit
-                happenings.append(hit)
-        elif role is Role.FRAME:
-            frames.append(hit)
-        elif role is Role.SIGN:
-            signs.append(hit)
-            if hit[2].opens:
-                clauses.append(hit[0])
-            if hit[2].rearms:
-                rearms.append(hit[0])
-                if hit[2].rearms == "text":
-                    fresh.append(hit[0])
+    scan = _Scan(rulebook, clauses, sentences)
+    scan.run(folded)
+    kept = _unmasked(scan.signals)
+    signs = [hit for hit in kept if hit[2].role is Role.SIGN]
+    clauses.extend(hit[0] for hit in signs if hit[2].opens)
     clauses.sort()
-    if len(happenings) > _MOST:
-        strongest = sorted(happenings, key=lambda hit: (-hit[2].weight, hit[0]))[:_MOST]
-        happenings = sorted(strongest, key=_order)
     return Reading(
-        happenings=tuple(happenings),
+        happenings=_happenings(kept),
         signs=tuple(signs),
-        frames=tuple(frames),
-        types=tuple(types),
-        domains=tuple(domains),
+        frames=tuple(hit for hit in kept if hit[2].role is Role.FRAME),
+        types=tuple(scan.types),
+        domains=tuple(scan.domains),
         clauses=tuple(clauses),
         sentences=tuple(sentences),
-        rearms=tuple(rearms),
-        fresh=tuple(fresh),
+        rearms=tuple(hit[0] for hit in signs if hit[2].rearms),
+        fresh=tuple(hit[0] for hit in signs if hit[2].rearms == "text"),
     )
 
 
@@ -147,43 +125,86 @@ def _cut(folded: str) -> tuple[list[int], list[int]]:
     return clauses, sentences
 
 
-def _match(
-    folded: str, rulebook: Rulebook, clauses: Sequence[int], sentences: Sequence[int]
-) -> tuple[list[Hit], list[Hit], list[Hit]]:
-    """Return signals, types and domains by start, of equal starts the longest first."""
-    found = rulebook.automaton.find_matches_as_indexes(folded, overlapping=True)
-    if len(found) > _MANY:
-        found = _thinned(found)
-    found.sort(key=_by_start)
-    patterns = rulebook.patterns
-    signals: list[Hit] = []
-    types: list[Hit] = []
-    domains: list[Hit] = []
-    chains: _Chains = {}
-    joined: list[Hit] = []
-    for index, start, end in found:
-        pattern = patterns[index]
-        if pattern.word and not _whole(folded, start, end, pattern):
+def _happenings(signals: list[Hit]) -> tuple[Hit, ...]:
+    """Return the happenings without those inside a longer phrase of their kind."""
+    longest: dict[str, Hit] = {}
+    found = []
+    for hit in signals:
+        if hit[2].role is not Role.HAPPENING:
             continue
+        inner = longest.get(hit[2].name)
+        if inner is None or inner[1] < hit[1] or inner[2].weight < hit[2].weight:
+            longest[hit[2].name] = hit
+            found.append(hit)
+    if len(found) > _MOST:
+        strongest = sorted(found, key=lambda hit: (-hit[2].weight, hit[0]))[:_MOST]
+        found = sorted(strongest, key=_order)
+    return tuple(found)
+
+
+class _Scan:
+    """One pass over a text; afterwards the hits stand by start, of equal starts the longest first."""
+
+    def __init__(
+        self, rulebook: Rulebook, clauses: Sequence[int], sentences: Sequence[int]
+    ) -> None:
+        self.signals: list[Hit] = []
+        self.types: list[Hit] = []
+        self.domains: list[Hit] = []
+        self._rulebook = rulebook
+        self._clauses = clauses
+        self._sentences = sentences
+        #: By phrase with ``…``: the part it waits for, its start, and the end of the last part.
+        self._chains: dict[int, tuple[int, int, int]] = {}
+        self._joined: list[Hit] = []
+
+    def run(self, folded: str) -> None:
+        found = self._rulebook.automaton.find_matches_as_indexes(folded, overlapping=True)
+        if len(found) > _MANY:
+            found = _thinned(found)
+        found.sort(key=_by_start)
+        patterns = self._rulebook.patterns
+        for index, start, end in found:
+            pattern = patterns[index]
+            if not pattern.word or _whole(folded, start, end, pattern):
+                self._meet(pattern, start, end)
+        if self._joined:
+            tables = {Role.TYPE: self.types, Role.DOMAIN: self.domains}
+            for hit in self._joined:
+                tables.get(hit[2].role, self.signals).append(hit)
+            for table in (self.signals, self.types, self.domains):
+                table.sort(key=_order)
+
+    def _meet(self, pattern: Pattern, start: int, end: int) -> None:
         for sense in pattern.signals:
-            signals.append((start, end, sense, start))
+            self.signals.append((start, end, sense, start))
         for sense in pattern.types:
-            types.append((start, end, sense, start))
+            self.types.append((start, end, sense, start))
         for sense in pattern.domains:
-            domains.append((start, end, sense, start))
-        for chain, place in pattern.nexts:
-            known = chains.get(chain)
-            if known is not None and known[0] == place:
-                _follow(chain, known, start, end, chains, joined, rulebook, clauses, sentences)
+            self.domains.append((start, end, sense, start))
+        chains = self._chains
+        if pattern.nexts and chains:
+            for chain in chains.keys() & pattern.nexts.keys():
+                known = chains[chain]
+                if known[0] in pattern.nexts[chain]:
+                    self._follow(chain, known, start, end)
         if pattern.firsts:
             chains.update(dict.fromkeys(pattern.firsts, (1, start, end)))
-    if joined:
-        tables = {Role.TYPE: types, Role.DOMAIN: domains}
-        for hit in joined:
-            tables.get(hit[2].role, signals).append(hit)
-        for table in (signals, types, domains):
-            table.sort(key=_order)
-    return signals, types, domains
+
+    def _follow(self, index: int, known: tuple[int, int, int], start: int, end: int) -> None:
+        """Advance a phrase with ``…`` by one part if it stands near enough in the same sentence."""
+        place, first, last = known
+        if not 0 <= start - last <= self._rulebook.settings.gap:
+            return
+        if bisect_right(self._sentences, last) != bisect_right(self._sentences, start):
+            return
+        chain = self._rulebook.chains[index]
+        if place + 1 < chain.parts:
+            self._chains[index] = (place + 1, first, end)
+            return
+        del self._chains[index]
+        same = bisect_right(self._clauses, first) == bisect_right(self._clauses, start)
+        self._joined.append((first, end, chain.sense if same else chain.across, start))
 
 
 def _thinned(found: list[_Match]) -> list[_Match]:
@@ -210,32 +231,6 @@ def _whole(folded: str, start: int, end: int, pattern: Pattern) -> bool:
 
 def _latin(character: str) -> bool:
     return character.isascii() and character.isalnum()
-
-
-def _follow(  # noqa: PLR0913 - the state of one loop, spelled out
-    index: int,
-    known: tuple[int, int, int],
-    start: int,
-    end: int,
-    chains: _Chains,
-    joined: list[Hit],
-    rulebook: Rulebook,
-    clauses: Sequence[int],
-    sentences: Sequence[int],
-) -> None:
-    """Advance a phrase with ``…`` by one part if it stands near enough in the same sentence."""
-    place, first, last = known
-    if not 0 <= start - last <= rulebook.settings.gap:
-        return
-    if bisect_right(sentences, last) != bisect_right(sentences, start):
-        return
-    chain = rulebook.chains[index]
-    if place + 1 == chain.parts:
-        del chains[index]
-        same = bisect_right(clauses, first) == bisect_right(clauses, start)
-        joined.append((first, end, chain.sense if same else chain.across, start))
-    else:
-        chains[index] = (place + 1, first, end)
 
 
 def _unmasked(signals: list[Hit]) -> list[Hit]:

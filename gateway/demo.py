@@ -108,11 +108,10 @@ class LoopbackDesk:
                 if line.startswith(b"data:"):
                     await self._take(session, json.loads(line[5:]))
 
-    async def _take(self, session: aiohttp.ClientSession, message: dict[str, Any]) -> None:
+    async def _take(self, session: aiohttp.ClientSession, incident: dict[str, Any]) -> None:
         now = time.perf_counter()
-        incident = message.get("incident") or message.get("data", {}).get("incident")
-        if incident is None:
-            return
+        if "reports" not in incident:
+            return  # a heartbeat
         self.seen.setdefault(incident["id"], now)
         for number in incident["reports"]:
             self.reports.setdefault(number, now)

@@ -55,7 +55,7 @@ class Options:
     ordinary: int = 32  #: tries at a time
     urgent: int = 16  #: the same of claimed emergencies; those handed over come on top
     handed: int = 256  #: handed over and under way at a time
-    ahead: int = 32  #: ordinary deliveries leased beside those under way
+    ahead: int = 96  #: ordinary deliveries leased beside those under way
     lease_s: float = 30.0
     push_s: float = 25.0  #: no try takes longer, so that no lease ends during one
     poll_s: float = 0.5  #: finds what another process made due

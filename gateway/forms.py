@@ -56,8 +56,9 @@ async def read_form(
         return fields, ()
     if request.content_type != "multipart/form-data":
         raise Malformed("body", "it is neither multipart/form-data nor a urlencoded form")
-    form = _Form(blobs, fields)
-    async with aclosing(_events(request)) as events:
+    parser = Multipart(boundary_of(request.headers.get("Content-Type", "")))
+    form = _Form(blobs, fields, parser)
+    async with aclosing(_events(request, parser)) as events:
         async for event in events:
             if isinstance(event, Begin):
                 await form.take(event, events)
@@ -78,9 +79,9 @@ async def drain(request: web.Request) -> None:
 class _Form:
     """A multipart form as far as it was read."""
 
-    def __init__(self, blobs: Sink, fields: dict[str, str]) -> None:
+    def __init__(self, blobs: Sink, fields: dict[str, str], parser: Multipart) -> None:
+        self._parser = parser
         self._blobs = blobs
-        self._charset = "utf-8"
         self.fields = fields
         self.attachments: list[Attachment] = []
 
@@ -99,13 +100,13 @@ class _Form:
             octets += chunk
         if part.name in self.fields:
             raise Malformed(part.name, "it is given more than once")
-        charset = part.charset or self._charset
+        charset = part.charset or self._parser.charset
         try:
             value = octets.decode(charset)
         except UnicodeDecodeError:
             raise Malformed(part.name, f"it is not {charset.upper()}") from None
         if part.name == "_charset_":
-            self._charset = _known_charset(value)
+            self._parser.charset = _known_charset(value)
         else:
             self.fields[part.name] = value
 
@@ -152,8 +153,7 @@ async def _joined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield chunk
 
 
-async def _events(request: web.Request) -> AsyncGenerator[Event, None]:
-    parser = Multipart(boundary_of(request.headers.get("Content-Type", "")))
+async def _events(request: web.Request, parser: Multipart) -> AsyncGenerator[Event, None]:
     async for chunk in _body(request, TOTAL_BYTES):
         for event in parser.feed(chunk):
             yield event
@@ -171,6 +171,8 @@ async def _body(request: web.Request, limit: int) -> AsyncIterator[bytes]:
             raise Malformed("body", f"nothing arrived for {STALL_S:.0f} seconds") from None
         except web.RequestPayloadError:
             raise Malformed("body", "its transfer or content encoding is broken") from None
+        except ConnectionError:
+            raise Malformed("body", "the sender went away before its end") from None
         if not chunk:
             return
         size += len(chunk)

@@ -90,7 +90,7 @@ class Pattern(Value, frozen=True, kw_only=True):
     types: tuple[Sense, ...]
     domains: tuple[Sense, ...]
     firsts: tuple[int, ...]  #: the chains it begins, as indexes into `Rulebook.chains`
-    nexts: tuple[tuple[int, int], ...]  #: the chains it goes on with, and its place in each
+    nexts: Mapping[int, tuple[int, ...]]  #: the chains it goes on with, and its places in each
     starts_word: bool  #: first character is an ASCII letter or digit: no such may precede
     ends_word: bool  #: last character likewise
     word: bool  #: either
@@ -115,7 +115,7 @@ class Settings(Value, frozen=True, kw_only=True):
     emergency: float = 1.0  #: weight from which a happening is an emergency
     doubt: float = 0.6  #: weight from which a human must look
     reach: int = 60  #: characters that a sign or frame reaches
-    gap: int = 12  #: characters that ``…`` may stand for
+    gap: int = 10  #: characters that ``…`` may stand for
     always: float = 1.0
     certain: float = 1.0
     likely: float = 0.7
@@ -127,8 +127,8 @@ class Settings(Value, frozen=True, kw_only=True):
     little: float = 0.2
     brief: int = 60  #: characters below which a text is brief
     brief_bonus: float = 0.1  #: emergencies are told briefly
-    long: int = 200  #: characters above which a text is long
-    long_malus: float = 0.25  #: letters tell of much that is over
+    long: int = 160  #: characters above which a text is long
+    long_malus: float = 0.3  #: letters tell of much that is over
     title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
     title_domain: float = 2.0  #: likewise for domains
 
@@ -151,7 +151,7 @@ def load(folder: Path | None) -> Rulebook:
     Raises:
         ConfigError: ``FILE:LINE: what`` of the first mistake.
     """
-    source: Traversable = folder if folder else resources.files("config") / "lexicons"
+    source: Traversable = folder or resources.files("config") / "lexicons"
     digest = hashlib.sha256()
     sections: dict[str, list[Node]] = {name: [] for name in _SECTIONS}
     for name, data in files(source):
@@ -188,6 +188,7 @@ class _Compiler:
         ):
             for name, node in self._all(section):
                 read(name, node)
+        self._check_names()
         strings = tuple(dict.fromkeys((*self._signals, *self._types, *self._domains, *self._parts)))
         if not strings:
             raise ConfigError("lexicon:1: holds no phrase")
@@ -205,6 +206,15 @@ class _Compiler:
             chains=tuple(self._chains),
             alone=self._alone,
         )
+
+    def _check_names(self) -> None:
+        """Raise `ConfigError` if a kind names another kind or sign that does not exist."""
+        known = set(self._kinds) | {name for name, _ in self._all("signs")}
+        for name, node in self._all("kinds"):
+            kind = self._kinds[name]
+            for other in (*kind.also, kind.counts_as):
+                if other is not None and other not in known:
+                    node.fail(f"kind {name!r} names {other!r}, which is neither a kind nor a sign")
 
     def _all(self, section: str) -> list[tuple[str, Node]]:
         return [entry for node in self._sections[section] for entry in node.entries()]
@@ -237,13 +247,17 @@ class _Compiler:
 
     def _pattern(self, string: str) -> Pattern:
         parts = dict.fromkeys(self._parts.get(string, ()))
+        nexts: dict[int, tuple[int, ...]] = {}
+        for chain, place in parts:
+            if place:
+                nexts[chain] = (*nexts.get(chain, ()), place)
         starts, ends = _ascii_word(string[0]), _ascii_word(string[-1])
         return Pattern(
             signals=tuple(self._signals.get(string, ())),
             types=tuple(self._types.get(string, ())),
             domains=tuple(self._domains.get(string, ())),
             firsts=tuple(chain for chain, place in parts if not place),
-            nexts=tuple(part for part in parts if part[1]),
+            nexts=nexts,
             starts_word=starts,
             ends_word=ends,
             word=starts or ends,

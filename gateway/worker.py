@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 _SLOW_S = 0.25
 #: How long after a failure of our own a worker looks at its queue again.
 _PAUSE_S = 1.0
+#: How often one lane's progress makes the other look at its queue.
+_NUDGE_S = 0.05
 #: No answer's Retry-After is believed beyond this; a delivery's own end comes long before.
 _AFTER_CAP_S = 30 * 86_400.0
 
@@ -59,7 +61,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._idle = asyncio.Event()
         self._more = True  # there may be something to claim
-        self._poll_at = self._resume_at = 0.0
+        self._poll_at = self._resume_at = self._nudge_at = 0.0
         self._slow = self._stopping = False
         self._task = asyncio.create_task(self._run())
 
@@ -161,10 +163,14 @@ class Worker:
         busy = len(self._runners) + len(self._ready)
         if self._gated and self.breaker.open:
             return int(not busy and self.breaker.may_probe(now))
-        ahead = options.ahead if self._gated and not self._slow else 0
-        room = max(0, self._bound + ahead - busy)
-        # In batches, not one by one, while there is something left to do.
-        return room if room > self._bound // 2 or not self._ready else 0
+        if len(self._ready) > self._ahead // 2:
+            return 0  # in batches, not one by one, while there is something left to do
+        return max(0, self._bound + self._ahead - busy)
+
+    @property
+    def _ahead(self) -> int:
+        """How many deliveries to lease beside those under way; none that might wait for long."""
+        return self._shared.options.ahead if self._gated and not self._slow else 0
 
     async def _admit(self, leased: Sequence[Delivery], at: float) -> list[_Leased]:
         """Return leased deliveries with their events, ready to try; give back what may not be."""
@@ -215,7 +221,7 @@ class Worker:
         """Try what is ready, one after the other, until nothing is."""
         while self._ready:
             await self._try(self._ready.popleft())
-            if self._more and len(self._ready) <= self._bound // 2:
+            if self._more and len(self._ready) <= self._ahead // 2:
                 self._woken.set()
 
     async def _take_over(self, deliveries: Sequence[Delivery]) -> None:
@@ -332,6 +338,11 @@ class Worker:
                 done += outcome.state == "done"
         if done:
             self._shared.counters.count("delivered", self._where, done)
-        # The next of the same tickets may go now, in this lane or, more urgent, in the other.
-        for wake in self._to.wake if not self._ready else (self.wake,):
+        # The next of the same tickets may go now, in this lane or, more urgent, in the other. The
+        # other is not woken for every batch of a flood.
+        now = self._clock.monotonic()
+        both = now >= self._nudge_at
+        if both:
+            self._nudge_at = now + _NUDGE_S
+        for wake in self._to.wake if both else (self.wake,):
             wake()

@@ -225,6 +225,8 @@ def _person_start(folded: str, match: re.Match[str]) -> int | None:
         # A bare numeral counts only 人: 初一学生 is not one pupil.
         if count and (before in _MEASURES or match[0][0] in _MEASURED):
             return count.start()
+    if match[0][0] in _MEASURED:
+        return None
     if before in _OWN:
         whose = _WHOSE.search(folded, max(0, start - _BACK), start)
         if whose:

@@ -1,7 +1,7 @@
 """The language of a text by its script: no model, a few microseconds."""
 
 import re
-from functools import cache, partial
+from functools import cache
 
 from normalizer.text import scripts
 
@@ -86,14 +86,11 @@ def _only() -> tuple[frozenset[str], frozenset[str]]:
     GB 2312 and Big5 hold the everyday characters of each: 乾, 著 and 於 are in both, as are 后,
     里 and 台.
     """
-    han = [chr(code) for code in range(0x4E00, 0xA000)]
-    simplified = frozenset(filter(partial(_in_charset, "gb2312"), han))
-    traditional = frozenset(scripts().simplified) - simplified
-    return simplified - frozenset(filter(partial(_in_charset, "big5"), han)), traditional
-
-
-def _in_charset(charset: str, letter: str) -> bool:
-    return bool(letter.encode(charset, "ignore"))
+    han = "".join(map(chr, range(0x4E00, 0xA000)))
+    simplified, traditional = (
+        frozenset(han.encode(charset, "ignore").decode(charset)) for charset in ("gb2312", "big5")
+    )
+    return simplified - traditional, frozenset(scripts().simplified) - simplified
 
 
 def _of_mixed(text: str) -> str | None:

@@ -4,6 +4,11 @@ _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 #: Digits in a row: what the characters of a year or a room number spell.
 _SPELLED = str.maketrans("零〇一二三四五六七八九", "00123456789")
+_ONES = "一二三四五六七八九"
+_TENS = ("", "十", *(f"{ten}十" for ten in _ONES[1:]))
+#: What nearly every numeral in a text is.
+_SMALL = {f"{_TENS[n // 10]}{'' if n % 10 == 0 else _ONES[n % 10 - 1]}": n for n in range(1, 100)}
+_SMALL |= {str(n): n for n in range(100)}
 
 
 def read_numeral(written: str) -> int | None:
@@ -11,6 +16,9 @@ def read_numeral(written: str) -> int | None:
 
     廿 and 卅 are read. 十几 and 两三 tell no one number.
     """
+    small = _SMALL.get(written)
+    if small is not None:
+        return small
     if written.isdecimal():
         return int(written) if written.isascii() and len(written) < 10 else None
     spelled = written.translate(_SPELLED)

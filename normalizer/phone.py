@@ -120,6 +120,8 @@ _PHONE_WORD = re.compile(
 )
 _LETTERS = re.compile(r"[A-Za-z_@]+$")
 _PHONE_LETTERS = frozenset({"tel", "phone", "mobile", "mob", "ph", "t", "v", "vx", "wx", "wechat"})
+#: Dots group a mobile number in one way only; 1971.12-1972.1 is a span of time.
+_DOTTED = re.compile(r"(?:\+?86[ .-]?)?1[0-9]{2}\.[0-9]{4}\.[0-9]{4}")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-.]?(?:0?[1-9]|1[0-2])[-.]?[0-3]?[0-9]")
 
 
@@ -182,6 +184,8 @@ def _number(text: str, start: int, end: int, area_code: str | None) -> str | Non
     if _OTHER_NUMBER.search(before) or _MEASURED.match(text, end) or _glued(before):
         return None
     written = text[start:end]
+    if "." in written and not _DOTTED.fullmatch(written):
+        return None
     digits = _bare(written)
     if len(digits) <= 8 and (not _PHONE_WORD.search(before) or _DATE.fullmatch(written)):
         return None

@@ -47,6 +47,7 @@ _KEPT = re.compile(
     "(["
     "\xa8\xaf\xb4\xb8\u02d8-\u02dd\u037a\u0384\u0385\u1fbd\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf"
     "\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u309b\u309c\ufe49-\ufe4c\uffe3"  # spacing accents
+    "\ufdfa\ufdfb"  # whole sentences in one sign: a text would grow eighteenfold
     "\u203c\u2049\u2122\u2139\u24c2\u3297\u3299\U0001f200-\U0001f265"  # emoji
     "\xb2\xb3\xb9\xbc-\xbe\u2070-\u2079\u2080-\u2089\u2150-\u215f\u2189"  # small digits
     "\u2460-\u2473\u2488-\u249b\u24ea\u3251-\u325f\u32b1-\u32bf\U0001f100-\U0001f10a"  # circled

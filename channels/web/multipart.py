@@ -67,6 +67,8 @@ class Multipart:
     """A form as it arrives."""
 
     def __init__(self, boundary: bytes) -> None:
+        #: What names are in; set it once a ``_charset_`` field was read (RFC 7578 §4.6).
+        self.charset = "utf-8"
         self._delimiter = b"\r\n--" + boundary
         # The first delimiter may stand at the very beginning, without a line end before it.
         self._buffer = bytearray(b"\r\n")
@@ -134,7 +136,7 @@ class Multipart:
         self._parts += 1
         if self._parts > PART_LIMIT:
             raise Oversized("body", f"the form has more than {PART_LIMIT} parts")
-        begin = _begin(bytes(self._buffer[2:at]))
+        begin = _begin(bytes(self._buffer[2:at]), self.charset)
         # Again the last line end stays: the delimiter of an empty part may follow at once.
         del self._buffer[: at + 2]
         self._step = self._body_start
@@ -164,8 +166,8 @@ class Multipart:
         self._buffer.clear()
 
 
-def _begin(header: bytes) -> Begin:
-    """Return the start of the part with these header fields."""
+def _begin(header: bytes, names_in: str) -> Begin:
+    """Return the start of the part with these header fields, names being in ``names_in``."""
     fields: dict[bytes, bytes] = {}
     for line in header.split(b"\r\n"):
         name, colon, value = line.partition(b":")
@@ -183,8 +185,8 @@ def _begin(header: bytes) -> Begin:
     if kind != b"form-data" or b"name" not in parameters:
         raise Malformed("body", "a part's Content-Disposition is not form-data with a name")
     return Begin(
-        name=_decoded(_unescaped(parameters[b"name"])),
-        filename=_filename(parameters),
+        name=_decoded(_unescaped(parameters[b"name"]), names_in),
+        filename=_filename(parameters, names_in),
         charset=_charset(fields.get(b"content-type", b"")),
     )
 
@@ -202,25 +204,43 @@ def _disposition(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 def _unescaped(value: bytes) -> bytes:
-    """Undo how browsers (percent 22) and older curl (a backslash) write a quotation mark."""
-    return value.replace(b'\\"', b'"').replace(b"%22", b'"')
+    """Undo how clients write what a quoted name cannot hold.
+
+    Browsers write a quotation mark as %22, older curl puts a backslash before it, and aiohttp
+    percent-encodes everything: undone if that makes UTF-8 of what was ASCII.
+    """
+    value = value.replace(b'\\"', b'"').replace(b"%22", b'"')
+    if b"%" in value and value.isascii():
+        plain = unquote_to_bytes(value)
+        if not plain.isascii() and _is_utf8(plain):
+            return plain
+    return value
 
 
-def _filename(parameters: dict[bytes, bytes]) -> str | None:
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _filename(parameters: dict[bytes, bytes], names_in: str) -> str | None:
     extended = parameters.get(b"filename*")
     if extended is not None:
         # RFC 8187 §3.2: charset'language'percent-encoded
         charset, _, rest = extended.partition(b"'")
         _, quote, encoded = rest.partition(b"'")
         if quote:
-            return _decoded(unquote_to_bytes(encoded), known(charset.decode("ascii", "replace")))
+            name_in = known(charset.decode("ascii", "replace")) or names_in
+            return _decoded(unquote_to_bytes(encoded), name_in)
     plain = parameters.get(b"filename")
-    return None if plain is None else _decoded(_unescaped(plain))
+    return None if plain is None else _decoded(_unescaped(plain), names_in)
 
 
-def _decoded(value: bytes, charset: str | None = None) -> str:
-    """Return a name as text: in what it says it is, else UTF-8, else the GBK of old Windows."""
-    for candidate in (charset or "utf-8", "gb18030"):
+def _decoded(value: bytes, charset: str) -> str:
+    """Return a name as text: in what it should be in, else in the GBK of old Windows."""
+    for candidate in (charset, "gb18030"):
         try:
             return value.decode(candidate)
         except UnicodeDecodeError:

@@ -136,7 +136,5 @@ async def watch(url: str, service: str, seen: dict[str, float]) -> None:
         async for line in answer.content:
             if line.startswith(b"data:"):
                 now = time.time()
-                message = json.loads(line[5:])
-                incident = message.get("incident") or message.get("data", {}).get("incident") or {}
-                for number in incident.get("reports", ()):
+                for number in json.loads(line[5:]).get("reports", ()):
                     seen.setdefault(number, now)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 import apsw
 
-from gateway.store import ops
+from gateway.store import asking, ops
 from gateway.store.base import (
     Acceptance,
     Added,
@@ -164,7 +164,7 @@ class SqliteStore:
             return
         # A store that is being closed refuses; its leases are freed when it is opened next.
         with contextlib.suppress(StoreError):
-            self._writer.ask(ops.settling(leased), urgent=True)
+            self._writer.ask(asking.settling(leased), urgent=True)
 
     async def _read(self, question: Callable[[Reader], T]) -> T:
         reader, questions = self._reader, self._questions
@@ -175,9 +175,9 @@ class SqliteStore:
 
     async def add(self, acceptance: Acceptance) -> Added:
         """Write a ticket with its number, or return the one that was written under its key."""
-        op = ops.adding(acceptance)
+        op = asking.adding(acceptance)
         number, ticket_id, duplicate, digest, incidents, leased = await self._write(
-            op, urgent=ops.is_urgent(acceptance)
+            op, urgent=asking.is_urgent(acceptance)
         )
         return Added(
             id=ticket_id,
@@ -190,11 +190,11 @@ class SqliteStore:
 
     async def change(self, change: Change) -> Changed:
         """Write events on a ticket, if its version is as expected."""
-        return _changed(await self._write(ops.changing(change), urgent=ops.is_urgent(change)))
+        return _changed(await self._write(asking.changing(change), urgent=asking.is_urgent(change)))
 
     async def step(self, change: IncidentChange) -> Changed:
         """Write one step of an incident, if its version is as expected."""
-        return _changed(await self._write(ops.stepping(change), urgent=True))
+        return _changed(await self._write(asking.stepping(change), urgent=True))
 
     async def claim(
         self, destination: str, lane: Lane, now: datetime, limit: int, lease_until: datetime
@@ -205,7 +205,7 @@ class SqliteStore:
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Record what became of claimed deliveries."""
-        await self._write(ops.settling(outcomes))
+        await self._write(asking.settling(outcomes))
 
     async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002 - the protocol's name
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
@@ -213,7 +213,7 @@ class SqliteStore:
 
     async def quarantine(self, item: Quarantined) -> None:
         """Keep an inbound message whole. The same id again changes nothing."""
-        await self._write(ops.holding(item))
+        await self._write(asking.holding(item))
 
     async def release(self, id: str, state: str, why: str | None) -> bool:  # noqa: A002 - the protocol's name
         """Set a held message's state; False if it is not held."""

@@ -48,7 +48,8 @@ class Batch:
         self.cursor = cursor
         self.closely = closely
         self._leasing = leasing
-        self._event_seq, self._delivery_seq = self.rows(SQL["last_seqs"])[0]
+        last: tuple[int, int] = self.rows(SQL["last_seqs"])[0]
+        self._event_seq, self._delivery_seq = last
         self._tickets: list[tuple[Any, ...]] = []
         self._events: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []

@@ -29,7 +29,7 @@ def settings(to: str, **changes: object) -> BackOfficeSettings:
         "name": "backoffice",
         "url": to,
         "secret": SECRET,
-        "timeout": timedelta(seconds=0.3),
+        "timeout": timedelta(seconds=1),
     }
     return BackOfficeSettings.model_validate({**section, **changes})
 

@@ -175,14 +175,15 @@ class PatientClock(FakeClock):
         super().__init__()
         self._busy = busy
 
-    async def settle(self, rounds: int = 20, real_s: float = 0.0) -> None:
+    async def settle(self, rounds: int = 12, real_s: float = 0.0005) -> None:
         """Wait until nothing is under way that takes real time."""
         loop = asyncio.get_running_loop()
         end = loop.time() + 5
         quiet = 0
         while quiet < rounds and loop.time() < end:
-            await asyncio.sleep(real_s)
-            quiet = 0 if self._busy() else quiet + 1
+            busy = self._busy()
+            await asyncio.sleep(real_s if busy else 0)
+            quiet = 0 if busy else quiet + 1
 
 
 @dataclass

@@ -564,7 +564,7 @@ async def test_what_cannot_be_shown_becomes_a_dead_letter(scene: Scene) -> None:
     async def none(_ids: object) -> dict[str, StoredTicket]:
         return {}
 
-    scene.store.tickets = none  # type: ignore[method-assign]
+    scene.store.tickets = none  # type: ignore[method-assign, assignment]
     dispatcher = scene.dispatcher({"backoffice": Outlet(script, timedelta(minutes=5))})
     dispatcher.start()
     await scene.pass_time(600, lambda: scene.tally.of("dead") == 1, step=10)

@@ -3,13 +3,17 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientSession, FormData, web
 from aiohttp.test_utils import TestServer
 
-from gateway.forms import FILE_BYTES, read_form
+from gateway.blobs import Blobs
+from gateway.forms import FILE_BYTES, Sink, read_form
 from normalizer.errors import FieldError
 from tests.pages.fakes import MemorySink
 
@@ -20,19 +24,24 @@ class Reader:
     """A server that reads forms and keeps what came of it."""
 
     def __init__(self) -> None:
-        self.sink = MemorySink()
+        self.sink: Sink = MemorySink()
         self.names: list[tuple[str, str, int]] = []
+        self.errors: asyncio.Queue[FieldError] = asyncio.Queue()
+        self.begun = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Read the form and answer with its fields, or with the error."""
         partial: dict[str, str] = {}
+        self.begun.set()
         try:
             fields, attachments = await read_form(request, self.sink, partial)
         except FieldError as error:
+            self.errors.put_nowait(error)
             said = {"code": error.code, "field": error.field, "read": sorted(partial)}
             return web.json_response(said, status=400)
         self.names = [(a.name, a.media_type, a.bytes) for a in attachments]
-        assert [a.sha256 for a in attachments if a.sha256 not in self.sink.kept] == []
+        if isinstance(self.sink, MemorySink):
+            assert {a.sha256 for a in attachments} <= set(self.sink.kept)
         assert len({a.id for a in attachments}) == len(attachments)
         return web.json_response(fields)
 
@@ -60,7 +69,7 @@ def part(disposition: str, content: bytes, *headers: str, charset: str = "utf-8"
 async def test_fields_and_files_of_a_form(reader: Reader, post: ClientSession) -> None:
     """A client's form arrives with fields decoded and files kept under their digest."""
     form = FormData()
-    form.add_field("text", "路灯坏了")
+    form.add_field("text", "路灯坏了")  # aiohttp sends names percent-encoded
     form.add_field("files", b"\xff\xd8\xff" + b"x" * 5000, filename="照片.JPG", content_type="a/b")
     form.add_field("files", b"<html>", filename="page.jpg", content_type="image/jpeg")
     async with post.post("", data=form) as answer:
@@ -69,6 +78,7 @@ async def test_fields_and_files_of_a_form(reader: Reader, post: ClientSession) -
         ("照片.JPG", "image/jpeg", 5003),
         ("page.jpg", "application/octet-stream", 6),
     ]
+    assert isinstance(reader.sink, MemorySink)
     assert b"<html>" in reader.sink.kept.values()
 
 
@@ -98,11 +108,11 @@ async def test_a_file_of_ten_mebibytes_is_taken_and_one_byte_more_is_named(
 ) -> None:
     """The limit of a file is exact, and the error names the field of that file."""
     whole = part('name="photo"; filename="a.bin"', bytes(FILE_BYTES))
-    async with post.post("", data=whole + b"--B--", headers=MULTIPART) as answer:
+    async with post.post("", data=BytesIO(whole + b"--B--"), headers=MULTIPART) as answer:
         assert answer.status == 200
     assert reader.names == [("a.bin", "application/octet-stream", FILE_BYTES)]
     more = part('name="photo"; filename="a.bin"', bytes(FILE_BYTES + 1))
-    async with post.post("", data=more + b"--B--", headers=MULTIPART) as answer:
+    async with post.post("", data=BytesIO(more + b"--B--"), headers=MULTIPART) as answer:
         assert await answer.json() == {"code": "oversized", "field": "photo", "read": []}
 
 
@@ -133,6 +143,7 @@ async def test_fields_in_gbk_are_read(reader: Reader, post: ClientSession) -> No
     """A part's charset and the form's ``_charset_`` are believed; file names may be GBK."""
     form = part('name="a"', "停电".encode("gbk"), "Content-Type: text/plain; charset=gb2312")
     form += part('name="_charset_"', b"GBK") + part('name="b"', "停水".encode("gbk"))
+    # In GBK 停水 is four octets that UTF-8 would take for two Greek letters.
     form += part('name="f"; filename="停水.jpg"', b"\xff\xd8\xff", charset="gbk") + b"--B--"
     async with post.post("", data=form, headers=MULTIPART) as answer:
         assert await answer.json() == {"a": "停电", "b": "停水"}
@@ -179,11 +190,36 @@ async def raw(post: ClientSession, request: bytes) -> bytes:
     assert base is not None
     stream, out = await asyncio.open_connection(base.host, base.port)
     out.write(request)
-    out.write_eof()
     answer = await stream.read()
     out.close()
     await out.wait_closed()
     return answer
+
+
+async def test_a_sender_who_goes_away_leaves_nothing(reader: Reader, post: ClientSession) -> None:
+    """A connection that breaks within a file is a malformed form, not a failure of the store."""
+    base = post._base_url
+    assert base is not None
+    _, out = await asyncio.open_connection(base.host, base.port)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n"
+    head += b"Content-Type: multipart/form-data; boundary=B\r\n\r\n"
+    out.write(head + part('name="f"; filename="a.txt"', b"x" * 5000))
+    async with asyncio.timeout(5):
+        await reader.begun.wait()
+        out.close()
+        error = await reader.errors.get()
+    assert (error.code, error.field) == ("malformed", "body")
+
+
+async def test_files_reach_the_disk(tmp_path: Path, reader: Reader, post: ClientSession) -> None:
+    """The real store of attachments takes what the form reader gives it."""
+    blobs = Blobs(tmp_path)
+    await blobs.open()
+    reader.sink = blobs
+    form = part('name="f"; filename="a.txt"', b"hello" * 1000) + b"--B--"
+    async with post.post("", data=form, headers=MULTIPART) as answer:
+        assert answer.status == 200
+    assert blobs.path(sha256(b"hello" * 1000).hexdigest()).read_bytes() == b"hello" * 1000
 
 
 async def test_a_body_whose_encoding_breaks_is_malformed(post: ClientSession) -> None:

@@ -134,6 +134,8 @@ def test_random_bytes_raise_declared_errors_only(tail: bytes, head: bytes) -> No
         ),
         (b"form-data; name=files; filename*=gbk'zh'%d5%d5.jpg", "files", "照.jpg"),
         (b"form-data; name=files; filename*=nonsense''%e7%85%a7.jpg", "files", "照.jpg"),
+        (b'form-data; name="files"; filename="%E7%85%A7.jpg"', "files", "照.jpg"),
+        (b'form-data; name="files"; filename="%D5%D5.jpg"', "files", "%D5%D5.jpg"),
         (b'form-data; name="a"; name="b"', "a", None),
     ],
 )

@@ -1,0 +1,20 @@
+"""Killed at every step between receiving a message and marking its delivery done."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.crash.child import POINTS
+from tests.crash.world import World
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_nothing_is_lost_or_doubled_when_killed_at(point: str, tmp_path: Path) -> None:
+    """A kill at any edge loses no answered act, doubles none, and hides no fire."""
+    async with World(tmp_path) as world:
+        process, url = await world.serve(point, "3")
+        await world.flood(url, 0, 4, asyncio.Event())
+        async with asyncio.timeout(20):
+            assert await process.wait() == -9, "the point was never passed"
+        await world.finish()
