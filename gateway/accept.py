@@ -1,5 +1,6 @@
 """Accepting: one act of a citizen becomes one ticket, durable before anybody is answered."""
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ from normalizer.schema import Inbound, Status, Ticket, Urgency
 
 log = logging.getLogger(__name__)
 
+#: Code points; a text of this length is read in about a millisecond.
+LONG_TEXT = 600
 #: How long a citizen's same words count as the same matter.
 REPEAT_WINDOW = timedelta(days=7)
 #: How many matters are remembered: about 20 MB.
@@ -126,7 +129,7 @@ class Intake:
             Conflict: The message's key was used before with other content.
             StoreError: Nothing was stored; the carrier should send it again.
         """
-        composed = compose(inbound, self._rules(), new_id())
+        composed = await self._compose(inbound)
         acceptance = self._plan(inbound, composed)
         added = await self._store.add(acceptance)
         if added.duplicate:
@@ -140,6 +143,12 @@ class Intake:
         self._metrics.accepted(ticket, composed.judge_s)
         status = Status(acceptance.events[0].event)
         return self._receipt(ticket, added.number, status, added.incidents, duplicate=False)
+
+    async def _compose(self, inbound: Inbound) -> Composed:
+        if len(inbound.text) <= LONG_TEXT:
+            return compose(inbound, self._rules(), new_id())
+        # A long letter is read beside the loop, so that no emergency waits for its end.
+        return await asyncio.to_thread(compose, inbound, self._rules(), new_id())
 
     def _plan(self, inbound: Inbound, composed: Composed) -> Acceptance:
         now = self._clock.now()

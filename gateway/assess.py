@@ -15,7 +15,6 @@ from gateway.labels import Label, best
 from gateway.rulebook import Kind, Rulebook
 from gateway.weighing import Weighed, weigh
 from normalizer.schema import (
-    EMERGENCY_SERVICES,
     Domain,
     Evidence,
     Judged,
@@ -165,18 +164,17 @@ def _why(item: Weighed, span: _Span) -> list[Evidence]:
 def _services(chosen: Weighed, weighed: Iterable[Weighed]) -> tuple[Service, ...]:
     """Return who must come: the kind's own services, then what stands beside it asks for."""
     kind = chosen.kind
+    if kind.level == "urgent":
+        return kind.services
     services = list(kind.services)
     for name, more in kind.also.items():
         if name in chosen.present:
             services.extend(more)
     for item in weighed:
         near = item.kind.name in chosen.present and item.weight >= _COUNTS
-        if near and item.kind.level == "emergency" and item.kind.counts_as:
+        if near and item.kind.counts_as:
             services.extend(item.kind.services)
-    once = tuple(dict.fromkeys(services))
-    if kind.level == "urgent":
-        return tuple(one for one in once if one not in EMERGENCY_SERVICES) or once
-    return once
+    return tuple(dict.fromkeys(services))
 
 
 # type and domain

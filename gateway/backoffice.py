@@ -132,7 +132,10 @@ class BackOffice:
             await self._authentic(request)
         except Unauthorized as error:
             return problem_of(error, unauthorized=401)
-        stored = await self._store.page(request.query.get("after", ""), _PAGE)
+        after = request.query.get("after", "")
+        if after and after not in await self._store.tickets((after,)):
+            return problem(400, "not a cursor of ours: begin without one", field="after")
+        stored = await self._store.page(after, _PAGE)
         page = {
             "tickets": [publish(one, self._public) for one in stored],
             "next": stored[-1].ticket.id if len(stored) == _PAGE else None,

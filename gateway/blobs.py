@@ -30,12 +30,10 @@ class Blobs:
 
     Args:
         root: The folder; made when opened.
-        most: Octets of one file at most.
     """
 
-    def __init__(self, root: Path, most: int = MOST_OCTETS) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._most = most
 
     async def open(self) -> None:
         """Make the folder and remove what an earlier process left half written.
@@ -56,23 +54,23 @@ class Blobs:
         return self._root / sha256[:2] / sha256
 
     async def write(
-        self, content: bytes | AsyncIterable[bytes], field: str = "file"
+        self, chunks: bytes | AsyncIterable[bytes], limit: int = MOST_OCTETS
     ) -> tuple[str, int]:
         """Return the SHA-256 and the size in octets of a file that is on the disk now.
 
         Args:
-            content: The whole file, or its parts as they arrive.
-            field: What the file is called where it came from, for errors.
+            chunks: The whole file, or its parts as they arrive.
+            limit: Octets it may have at most.
 
         Raises:
-            Oversized: It has more octets than allowed; nothing is kept.
+            Oversized: It has more; nothing is kept.
             StoreError: The disk refused.
         """
         draft = _Draft(self._root / "tmp" / secrets.token_hex(16))
         try:
-            async for chunk in _chunks(content):
-                if draft.size + len(chunk) > self._most:
-                    raise Oversized(field, f"a file may have {self._most:,} octets")
+            async for chunk in _collected(chunks):
+                if draft.size + len(chunk) > limit:
+                    raise Oversized("file", f"a file may have {limit:,} octets")
                 await asyncio.to_thread(self._guarded, draft.append, chunk)
             sha256 = draft.digest.hexdigest()
             await asyncio.to_thread(self._guarded, draft.keep, self.path(sha256))
@@ -139,12 +137,12 @@ def _force(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def _chunks(content: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
+async def _collected(chunks: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    if isinstance(chunks, bytes):
+        yield chunks
         return
     held = bytearray()
-    async for part in content:
+    async for part in chunks:
         held += part
         if len(held) >= CHUNK:
             yield bytes(held)

@@ -56,7 +56,9 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
     here = msgspec.structs.replace(inbound, received_at=inbound.received_at.astimezone(rules.zone))
     seen = normalize(here, rules.context, rules.gazetteer)
     began = time.perf_counter()
-    judged = assess(seen.content.text, seen.folded, rules.rulebook, seen.content.title)
+    # A title made from the text would have its words weighed twice.
+    title = seen.content.title if inbound.title else None
+    judged = assess(seen.content.text, seen.folded, rules.rulebook, title)
     judge_s = time.perf_counter() - began
     judged = _with_the_senders_word(judged, inbound)
     decision = decide(seen.folded, judged, rules.pack)

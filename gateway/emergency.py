@@ -71,20 +71,24 @@ class Emergency:
             self._tasks.append(asyncio.create_task(self._keep(name, run), name=name))
 
     async def stop(self) -> None:
-        """End the pages' connections and the clocks."""
+        """End the pages' connections, the clocks and the queue."""
         self.feed.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self.queue.close()
 
     async def _keep(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a part for ever: a fault in it is logged, and it starts again."""
+        """Run a part until cancelled: a fault in it is logged, and it starts again."""
+        task = asyncio.current_task()
         while True:
             try:
                 await run()
             except Exception:
                 log.exception("emergency.part_failed", extra={"part": name})
+            if task is not None and task.cancelling():
+                return
             await self.clock.wait(asyncio.Event(), _RESTART_S)
 
 

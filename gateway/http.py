@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 JSON_BYTES = 1 << 20
 #: Channels that answer a wrong signature with 401; a carrier's push gets 403 (contract section 5).
 SIGNED_JSON = frozenset({"webhook"})
+#: Media types of a form, and of everything that POST /api/v1/requests takes.
+_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
+_TAKEN = _FORMS | {"application/json"}
 
 
 @dataclass(slots=True)
@@ -136,6 +139,8 @@ class Pushes:
         front = self._front
         if front.portal is None:
             return problem(404, "this gateway has no web channel")
+        if "Content-Type" in request.headers and request.content_type not in _TAKEN:
+            return problem(415, "send application/json or multipart/form-data")
         return await self._push(front.portal, ("web", front.portal_name), await self._read(request))
 
     async def channel(self, request: web.Request) -> web.Response:
@@ -150,7 +155,7 @@ class Pushes:
         fields: Mapping[str, str] | None = None
         attachments: tuple[Attachment, ...] = ()
         body = b""
-        if request.content_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        if request.content_type in _FORMS:
             fields, attachments = await read_form(request, self._front.blobs)
         else:
             body = await request.read()

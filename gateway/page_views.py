@@ -23,6 +23,15 @@ ASSETS: Final = {
     "citizen.js": "text/javascript",
     "citizen.svg": "image/svg+xml",
 }
+_TEMPLATES: Final = (
+    "base.html",
+    "fields.html",
+    "form.html",
+    "received.html",
+    "progress.html",
+    "ticket.html",
+    "error.html",
+)
 #: Nothing from elsewhere, nothing inline, no frame around us.
 _HEADERS: Final = MappingProxyType(
     {
@@ -110,6 +119,8 @@ class Views:
             lstrip_blocks=True,
         )
         self._environment.globals.update(site_name=site_name, version=digest.hexdigest()[:12])
+        for name in _TEMPLATES:  # compiled now: a first visitor would hold up everybody's requests
+            self._environment.get_template(name)
 
     def page(
         self,

@@ -163,19 +163,16 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
 def publish_incident(stored: StoredIncident, zone: ZoneInfo, upto: int | None = None) -> Incident:
     """Return the incident as contract section 7 shows it, as of event ``upto`` (None: newest)."""
     events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
-    state, reports, contacts = stored.incident.state, [], list(stored.incident.contacts)
+    state, contacts = stored.incident.state, list(stored.incident.contacts)
     if upto is not None:
         state = "raised"
         for event in events:
             state = INCIDENT_STATE_AFTER.get(event.event, state)
     for event in events:
-        if (number := event.data.get("number")) and number not in reports:
-            reports.append(number)
         contacts += [c for c in event.data.get("contacts", ()) if c not in contacts]
     return msgspec.structs.replace(
         stored.incident,
         opened_at=stored.incident.opened_at.astimezone(zone),
         state=state,
-        reports=tuple(reports) or stored.incident.reports,
         contacts=tuple(contacts),
     )

@@ -63,7 +63,7 @@ NUMERAL = "(?:[0-9]{1,5}|[一二三四五六七八九十百]{1,4})"
 _ROAD_NUMBER = re.compile("[gs]?[0-9]{1,4}线?")
 #: A building's number before its word: 锦绣江南3栋.
 _BUILDING_NUMBER = re.compile(rf"第?[a-z]?{NUMERAL}$")
-_UNIT = r"号楼|号院|号线|号门|号口|号|栋|幢|座|单元|层|楼|室|弄|组|队|期|区|排|门|房|段|公里|米|\#"
+_UNIT = r"号(?=楼[下上顶])|号楼|号院|号线|号门|号口|号|栋|幢|座|单元|层|楼|室|弄|组|队|期|区|排|门|房|段|公里|米|\#"
 # What may follow a name, any number of times.
 _TAIL = re.compile(
     rf"""
@@ -235,7 +235,9 @@ def phrases(folded: str, found: list[Part]) -> list[Phrase]:
 
 def _phrase(folded: str, group: list[Part]) -> Phrase:
     start, end = group[0].start, group[-1].tail
-    weight = sum(_WEIGHTS[part.kind] for part in group)
+    weight = sum(_WEIGHTS[part.kind] for part in group if part.kind != DIVISION)
+    if any(part.kind == DIVISION for part in group):
+        weight += _WEIGHTS[DIVISION]  # once: 从泗县到灵璧县 tells no more than either
     if any(_DIGIT.search(folded, part.end, part.tail) for part in group):
         weight += 2
     if folded.endswith(BEFORE, 0, start):

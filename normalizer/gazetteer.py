@@ -23,8 +23,8 @@ class Entry(NamedTuple):
 
     name: str
     codes: tuple[str, ...]  #: every division of that name, six digits
-    short: bool  #: without its generic word, e.g. 宿州 for 宿州市
-    town: bool  #: a subdistrict, town or township; ``codes`` are then its counties
+    short: bool = False  #: without the word for what it is: 宿州 for 宿州市
+    town: bool = False  #: a subdistrict, town or township; ``codes`` are then its counties
 
 
 class Mention(NamedTuple):
@@ -41,29 +41,36 @@ class Gazetteer:
     Never changes after it was made, so one may serve all requests.
     """
 
-    __slots__ = ("_automaton", "_entries", "_names")
+    __slots__ = ("_automaton", "_found", "_names")
 
     def __init__(self, divisions: list[list[str]], towns: list[list[str]]) -> None:
-        """Every row holds a code and names; a division's official name is its first."""
-        self._names = {row[0]: row[1] for row in divisions}
-        self._entries = _entries(divisions, towns)
-        patterns = [entry.name for entry in self._entries]
+        """Rows as the files in ``data`` hold them, split at the blanks."""
+        named: dict[str, list[str] | Entry] = {row[0]: row for row in divisions}
+        for entry in _towns(towns):
+            named.setdefault(fold(entry.name), entry)
+        self._names = {
+            code: name
+            for name, kind, codes in divisions
+            if kind == "f"
+            for code in codes.split(",")
+        }
+        self._found = tuple(named.values())
         self._automaton = AhoCorasick(
-            patterns, matchkind=MatchKind.LeftmostLongest, store_patterns=False
+            list(named), matchkind=MatchKind.LeftmostLongest, store_patterns=False
         )
 
     @classmethod
     def load(cls, home: str | None = None) -> "Gazetteer":
         """The packaged data; with ``home`` (an adcode) also the towns of that city.
 
-        Takes about 40 ms and 3 MB. Names are folded, since texts are searched folded.
+        Takes about 30 ms and 3 MB.
         """
         data = files("normalizer") / "data"
-        rows = _rows((data / "divisions.txt").read_text(encoding="utf-8"))
+        divisions = _rows((data / "divisions.txt").read_text(encoding="utf-8"))
         towns: list[list[str]] = []
         if home:
             towns = _rows((data / "towns.txt").read_text(encoding="utf-8"), below(home))
-        return cls(rows, towns)
+        return cls(divisions, towns)
 
     def name(self, code: str | None) -> str | None:
         """The official name that a six-digit code stands for."""
@@ -71,9 +78,8 @@ class Gazetteer:
 
     def mentions(self, folded: str) -> list[Mention]:
         """Every name in the text, leftmost and longest first, none overlapping another."""
-        entries = self._entries
         return [
-            Mention(start, end, entries[index])
+            Mention(start, end, _entry(self._found[index]))
             for index, start, end in self._automaton.find_matches_as_indexes(folded)
         ]
 
@@ -121,33 +127,21 @@ def _rows(text: str, prefix: str = "") -> list[list[str]]:
     return [
         line.split(" ")
         for line in text.split("\n")
-        if line.startswith(prefix) and line and not line.startswith("#")
+        if line and line.startswith(prefix) and not line.startswith("#")
     ]
 
 
-def _entries(divisions: list[list[str]], towns: list[list[str]]) -> tuple[Entry, ...]:
-    full: dict[str, list[str]] = {}
-    short: dict[str, list[str]] = {}
-    below_county: dict[str, list[str]] = {}
-    for code, name, *others in _folded(divisions):
-        full.setdefault(name, []).append(code)
-        for other in others:
-            # 琼中县 is as good as the long name; 宿州 is not a name that ends in its kind
-            named = full if len(other) > 2 and other[-1] in "县州" else short
-            named.setdefault(other, []).append(code)
-    for code, *found in _folded(towns):
-        for name in found:
-            below_county.setdefault(name, []).append(code)
-    found_short = [name for name in short if name not in full]
-    found_towns = [name for name in below_county if name not in full and name not in short]
-    return (
-        *(Entry(name, tuple(codes), False, False) for name, codes in full.items()),
-        *(Entry(name, tuple(short[name]), True, False) for name in found_short),
-        *(Entry(name, tuple(below_county[name]), False, True) for name in found_towns),
-    )
+def _entry(found: list[str] | Entry) -> Entry:
+    # Made when it is met: six thousand at the start would double the time to load.
+    if isinstance(found, Entry):
+        return found
+    name, kind, codes = found
+    return Entry(name, tuple(codes.split(",")), short=kind == "s")
 
 
-def _folded(rows: list[list[str]]) -> list[list[str]]:
-    # one call for all: folding keeps every offset, and with it every blank and line end
-    text = fold("\n".join(" ".join(row) for row in rows))
-    return [line.split(" ") for line in text.split("\n") if line]
+def _towns(rows: list[list[str]]) -> list[Entry]:
+    counties: dict[str, list[str]] = {}
+    for code, *names in rows:
+        for name in names:
+            counties.setdefault(name, []).append(code)
+    return [Entry(name, tuple(codes), town=True) for name, codes in counties.items()]

@@ -67,7 +67,7 @@ def find_place(text: str, folded: str, gazetteer: Gazetteer, home: str) -> Place
         home: Adcode of the instance's city.
     """
     chains = _chains(folded, gazetteer, home)
-    phrase = _heaviest(folded, chains)
+    phrase = _heaviest(folded, chains, home)
     if phrase is None and not chains:
         return Place()
     literal = text[phrase.start : phrase.end].strip(" ,·-") if phrase else None
@@ -84,14 +84,19 @@ def locate(address_text: str, gazetteer: Gazetteer, home: str) -> Place:
         return Place()
     folded = fold(literal)
     chains = _chains(folded, gazetteer, home, announced=True)
-    phrase = _heaviest(folded, chains)
+    phrase = _heaviest(folded, chains, home)
     return _place(literal, _street(folded, phrase), chains, phrase, gazetteer, home)
 
 
-def _heaviest(folded: str, chains: list[Chain]) -> Phrase | None:
+def _heaviest(folded: str, chains: list[Chain], home: str) -> Phrase | None:
     fixed = [Part(chain.start, chain.end, chain.end, DIVISION) for chain in chains]
+    own = {chain.start for chain in chains if _has_own(chain, home)}
+
+    def weigh(phrase: Phrase) -> float:
+        return phrase.weight + (0.5 if any(part.start in own for part in phrase.parts) else 0.0)
+
     found = address.phrases(folded, address.parts(folded, fixed))
-    best = max(found, key=lambda phrase: phrase.weight, default=None)
+    best = max(found, key=weigh) if found else None
     if best is None or best.weight <= 1.0:
         bare = address.building(folded)
         if bare is not None:
@@ -138,12 +143,18 @@ def _place(
 
 def _chosen(chains: list[Chain], phrase: Phrase | None, home: str) -> Chain | None:
     """The chain in the phrase, else one of the instance's own city, else the first."""
-    inside = [chain for chain in chains if phrase and phrase.start <= chain.start < phrase.end]
-    own = [chain for chain in chains if any(_is_own(code, home) for code in chain.codes)]
-    for group in (inside, own, chains):
-        if group:
-            return group[0]
-    return None
+    for chain in chains:
+        if phrase and phrase.start <= chain.start < phrase.end:
+            return chain
+    own = [chain for chain in chains if _has_own(chain, home)]
+    if own and len({chain.codes for chain in own}) > 1:
+        return None  # from one district to another: only the city is certain
+    group = own or chains
+    return group[0] if group else None
+
+
+def _has_own(chain: Chain, home: str) -> bool:
+    return any(_is_own(code, home) for code in chain.codes)
 
 
 def _settled(chain: Chain, chains: list[Chain], home: str) -> str | None:

@@ -135,9 +135,10 @@ LABELS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A frozen record; fields are given by name.
 
+    Values never form cycles, so the garbage collector need not look at them.
     A subclass repeats ``frozen=True, kw_only=True``: type checkers do not inherit them.
     """
 

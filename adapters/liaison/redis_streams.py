@@ -25,6 +25,7 @@ from adapters.liaison.answers import decode
 from adapters.liaison.embedded import EmbeddedQueue
 from adapters.liaison.port import Gateway
 from normalizer.errors import GatewayError, Malformed, TryLater
+from normalizer.schema import Value
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,6 @@ _CONSUMER = "gateway"
 _BLOCK_MS = 1000
 _READ = 50
 _PAGE = 500
-#: An answer that failed, or that a process took and died with, is taken again after this.
-_AGAIN_MS = 5000
-#: Seconds between two rounds of upkeep: lost streams are refilled, finished entries trimmed.
-UPKEEP_S = 30.0
-#: An unread entry of a closed incident is trimmed after this.
-_UNREAD_KEPT_MS = 24 * 3600 * 1000
 #: Answers kept on their stream for others to read.
 _ANSWERS_KEPT = 1000
 #: Seconds between attempts to reach Redis: doubled up to the second, with jitter.
@@ -50,6 +45,17 @@ _REFILLED_KEPT = 10_000
 
 class Away(Exception):
     """Redis cannot be reached, or has lost its data."""
+
+
+class Rhythm(Value, frozen=True, kw_only=True):
+    """How often what is done."""
+
+    #: An answer that failed, or that a process took and died with, is taken again after this.
+    again_ms: int = 5000
+    #: Seconds between two rounds of upkeep: lost streams are refilled, finished entries trimmed.
+    upkeep_s: float = 30.0
+    #: An unread entry of a closed incident is trimmed after this.
+    unread_kept_ms: int = 24 * 3600 * 1000
 
 
 #: Told of each change of state: ok, degraded or down, and why.
@@ -69,12 +75,14 @@ class RedisStreams:
         embedded: EmbeddedQueue,
         report: Report,
         pause: Pause = asyncio.sleep,
+        rhythm: Rhythm | None = None,
     ) -> None:
         self._desks = desks
         self._gateway = gateway
         self._embedded = embedded
         self._report = report
         self._pause = pause
+        self._rhythm = rhythm or Rhythm()
         # Any: redis-py types every reply for all of its decodings at once.
         self._out: Any = _client(url, 2.0)
         self._in: Any = _client(url, _BLOCK_MS / 1000 + 4)
@@ -109,7 +117,7 @@ class RedisStreams:
     async def run(self) -> None:
         """Keep the streams filled and take answers until cancelled."""
         wait_s = _RETRY_S[0]
-        while True:
+        while not _is_cancelled():
             try:
                 await self._prepare()
                 wait_s = _RETRY_S[0]
@@ -202,7 +210,7 @@ class RedisStreams:
         """
         unread = _id_of(await self._unread_from(stream))
         seconds, _ = await self._out.time()
-        stale = (seconds * 1000 - _UNREAD_KEPT_MS, 0)
+        stale = (seconds * 1000 - self._rhythm.unread_kept_ms, 0)
         page = await self._out.xrange(stream, count=_PAGE)
         subjects = {entry: _subject(fields) for entry, fields in page}
         still = await self._gateway.still_open({s for s in subjects.values() if s})
@@ -232,17 +240,17 @@ class RedisStreams:
 
     async def _serve(self) -> None:
         """Take answers until Redis goes away."""
-        loop = asyncio.get_running_loop()
-        upkeep_at = loop.time() + UPKEEP_S
-        again_at = loop.time() + _AGAIN_MS / 1000
-        while True:
+        loop, rhythm = asyncio.get_running_loop(), self._rhythm
+        upkeep_at = loop.time() + rhythm.upkeep_s
+        again_at = loop.time() + rhythm.again_ms / 1000
+        while not _is_cancelled():
             await self._take(await self._read())
             if loop.time() >= again_at:
-                await self._take_over(_AGAIN_MS)
-                again_at = loop.time() + _AGAIN_MS / 1000
+                await self._take_over(rhythm.again_ms)
+                again_at = loop.time() + rhythm.again_ms / 1000
             if loop.time() >= upkeep_at:
                 await self._upkeep()
-                upkeep_at = loop.time() + UPKEEP_S
+                upkeep_at = loop.time() + rhythm.upkeep_s
 
     async def _read(self) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
         try:
@@ -294,6 +302,12 @@ class RedisStreams:
             log.exception("liaison.answer_failed", extra={"entry": _show(entry)})
             return False
         return True
+
+
+def _is_cancelled() -> bool:
+    # redis-py may turn a cancellation that meets one of its time-outs into an error of its own.
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _client(url: str, timeout_s: float) -> "Redis":

@@ -243,7 +243,10 @@ class Store(Protocol):
         ...
 
     async def page(self, after: str, limit: int) -> list[StoredTicket]:
-        """Return tickets in the order of their ids, the first behind the id ``after``."""
+        """Return tickets in the order in which they were committed, behind the one with id ``after``.
+
+        ``after`` empty: from the first on; unknown: none.
+        """
         ...
 
     async def earlier(self, phone: str, since: datetime) -> list[StoredTicket]:

@@ -57,7 +57,7 @@ class ProcessEngine(asyncio.Protocol):
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._restart: asyncio.Task[None] | None = None
         self._held: list[Any] = []  #: a batch that waits for a new child
-        self._stopping = False
+        self._live = False  #: there is a child that can write
 
     @classmethod
     async def start(
@@ -74,8 +74,12 @@ class ProcessEngine(asyncio.Protocol):
 
     async def _spawn(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._child = self._fork(theirs.fileno())
+        try:
+            with theirs:
+                self._child = self._fork(theirs.fileno())
+        except OSError:
+            ours.close()
+            raise
         self._greeted = self._loop.create_future()
         self._buffer.clear()
         await self._loop.create_connection(lambda: self, sock=ours)
@@ -84,6 +88,7 @@ class ProcessEngine(asyncio.Protocol):
         except StoreError:
             await self._reap()
             raise
+        self._live = True
 
     def _fork(self, descriptor: int) -> subprocess.Popen[bytes]:
         # Not in a helper thread: the child dies with the very thread that made it.
@@ -127,7 +132,8 @@ class ProcessEngine(asyncio.Protocol):
         self._transport = None
         if not self._greeted.done():
             self._greeted.set_exception(StoreError("the store's writer died while starting"))
-        elif not self._stopping:
+        elif self._live:
+            self._live = False
             log.error("store.writer_died")
             self._restart = self._loop.create_task(self._again())
             self._line.failed("the store's writer died; this may be written or not")
@@ -151,7 +157,7 @@ class ProcessEngine(asyncio.Protocol):
 
     def send(self, items: list[Any]) -> None:
         """Begin a batch; while there is no child it is held until there is one."""
-        if self._transport is not None and self._restart is None:
+        if self._live and self._transport is not None:
             self._transport.write(pack(items))
             return
         self._held = items
@@ -159,6 +165,7 @@ class ProcessEngine(asyncio.Protocol):
             self._restart = self._loop.create_task(self._again())
 
     async def _reap(self) -> None:
+        self._live = False
         if self._transport is not None:
             self._transport.close()
         child, self._child = self._child, None
@@ -172,7 +179,6 @@ class ProcessEngine(asyncio.Protocol):
 
     async def stop(self) -> None:
         """Let the child finish and wait for its end."""
-        self._stopping = True
         if self._restart is not None:
             await self._restart
         await self._reap()

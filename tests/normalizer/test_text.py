@@ -95,6 +95,9 @@ def test_invisible_characters_hide_no_word(original: str, text: str) -> None:
     [
         ("a\r\nb\rc\x85d\u2028e\vf", "a\nb\nc\nd\ne\nf"),
         ("  　你好　　我 \n\n\n\n  家\t\t漏水 ", "你好 我\n\n家\t漏水"),
+        ("a\n\n\n\nb", "a\n\nb"),
+        ("a  b", "a b"),
+        ("a \tb", "a\tb"),
         ("\n \n", ""),
         ("", ""),
     ],

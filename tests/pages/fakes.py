@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -164,6 +166,11 @@ class FakeCore:
         return self._done()
 
 
+@cache
+def _views() -> Views:
+    return Views("宿州12345", ZONE, secure=False)
+
+
 def application(core: FakeCore, clock: FakeClock | None = None) -> web.Application:
     """Return the pages on top of ``core``."""
     app = web.Application()
@@ -176,9 +183,26 @@ def application(core: FakeCore, clock: FakeClock | None = None) -> web.Applicati
                 blobs=core.sink,
                 clock=clock or FakeClock(AT.astimezone(UTC)),
                 zone=ZONE,
-                views=Views("宿州12345", ZONE, secure=False),
+                views=_views(),
                 remote=lambda request: request.remote or "",
             )
         )
     )
     return app
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    """Serve on a free port of loopback as production does, and yield the address.
+
+    aiohttp's own test server cancels handlers when their client goes away; a real one does not.
+    """
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}/"
+    finally:
+        await runner.cleanup()

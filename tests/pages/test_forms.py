@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientSession, FormData, web
-from aiohttp.test_utils import TestServer
 
 from gateway.blobs import Blobs
 from gateway.forms import FILE_BYTES, Sink, read_form
 from normalizer.errors import FieldError
-from tests.pages.fakes import MemorySink
+from tests.pages.fakes import MemorySink, served
 
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=B"}
 
@@ -57,7 +56,7 @@ async def post(reader: Reader) -> AsyncIterator[ClientSession]:
     """Yield a client of a server on loopback."""
     app = web.Application()
     app.router.add_post("/", reader.handle)
-    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+    async with served(app) as address, ClientSession(address) as session:
         yield session
 
 

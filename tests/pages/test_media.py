@@ -84,7 +84,7 @@ def test_a_name_is_safe_anywhere(sent: str, kept: str) -> None:
     assert safe_name(sent) == kept
 
 
-@given(st.text(max_size=400))
+@given(st.text(max_size=120))
 def test_any_name_becomes_a_file_name(sent: str) -> None:
     """No name leads out of a folder, is empty or too long for a file system."""
     kept = safe_name(sent)

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, FormData
-from aiohttp.test_utils import TestServer
 
 from gateway.citizen import TooMany
 from normalizer.errors import Malformed, NotAllowed, StoreError
@@ -18,7 +18,7 @@ from normalizer.schema import (
     Status,
     Urgency,
 )
-from tests.pages.fakes import AT, CODE, NUMBER, FakeCore, application, progress
+from tests.pages.fakes import AT, CODE, NUMBER, FakeCore, application, progress, served
 from tests.pages.html import Page, broken_rules
 
 TEXT = "人民路与城东路口的路灯坏了三天，晚上很黑。"
@@ -35,8 +35,8 @@ def core() -> FakeCore:
 async def browser(core: FakeCore) -> AsyncIterator[ClientSession]:
     """Yield a client that keeps cookies, of a server on loopback."""
     async with (
-        TestServer(application(core)) as server,
-        ClientSession(server.make_url("/"), cookie_jar=CookieJar(unsafe=True)) as session,
+        served(application(core)) as address,
+        ClientSession(address, cookie_jar=CookieJar(unsafe=True)) as session,
     ):
         yield session
 
@@ -206,8 +206,8 @@ async def test_every_error_is_listed_and_nothing_typed_is_lost(
 async def test_too_large_a_file_keeps_the_words(core: FakeCore, browser: ClientSession) -> None:
     """The page says what is too large, keeps the text, and the browser gets to read it."""
     form = FormData({"key": "form-" + "k" * 22, "text": TEXT})
-    form.add_field("files", bytes(10 * 1024 * 1024 + 1), filename="a.mp4")
-    form.add_field("files", bytes(5 * 1024 * 1024), filename="b.mp4")
+    form.add_field("files", BytesIO(bytes(10 * 1024 * 1024 + 1)), filename="a.mp4")
+    form.add_field("files", BytesIO(bytes(5 * 1024 * 1024)), filename="b.mp4")
     async with browser.post("/", data=form) as answer:
         got = await page(answer, 413)
     assert core.seen == []

@@ -8,6 +8,10 @@ import pytest
 from gateway.store.base import Store
 from gateway.store.sqlite import SqliteStore
 
+#: For tests that are worth running on every store, but not every time: a process takes a while
+#: to start.
+STORES = ("thread", pytest.param("process", marks=pytest.mark.slow, id="process-chaos"))
+
 
 class SqlitePlace:
     """Where an SQLite store is kept."""

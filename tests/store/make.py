@@ -52,8 +52,13 @@ def event(name: str = "accepted", at: datetime = NOW, **more: Any) -> NewEvent:
 
 def delivery(destination: str = "backoffice", **more: Any) -> NewDelivery:
     """Return an ordinary delivery that is due now."""
-    values = {"id": ident("d"), "lane": Lane.ORDINARY, "type": "hotline.ticket.accepted"}
-    return NewDelivery(destination=destination, **({"due_at": NOW} | values | more))
+    values: dict[str, Any] = {
+        "id": ident("d"),
+        "lane": Lane.ORDINARY,
+        "type": "hotline.ticket.accepted",
+        "due_at": NOW,
+    }
+    return NewDelivery(destination=destination, **(values | more))
 
 
 def urgent(destination: str = "liaison:119", **more: Any) -> NewDelivery:

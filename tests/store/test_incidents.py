@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,22 +11,27 @@ from gateway.store.base import Added, Change, Changed, IncidentChange, Lane, Out
 from normalizer.errors import StoreError
 from normalizer.schema import Incident
 from tests.store import make
+from tests.store.conftest import STORES
+
+#: Beside the gateway's interpreter the same statements run, so that takes its time elsewhere;
+#: what is special there is asked in the tests of tickets and of the store's life.
+pytestmark = pytest.mark.parametrize("place", STORES, indirect=True)
 
 
-async def tell(store: Store, of: Incident, **more: object) -> Added:
+async def tell(store: Store, of: Incident, **more: Any) -> Added:
     """Store a ticket that reports this incident."""
     return await store.add(make.acceptance(deliveries=(), reports=(make.report(of, **more),)))
 
 
-async def step(store: Store, of: str, state: str, **more: object) -> Changed:
+async def step(store: Store, of: str, state: str, **more: Any) -> Changed:
     """Write a step of an incident at the desk of 119."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "event": make.event(state, make.after(10)),
         "desk": "119",
         "rung": 0,
         "ladder_at": None,
     }
-    return await store.step(IncidentChange(incident_id=of, state=state, **(values | more)))  # type: ignore[arg-type]
+    return await store.step(IncidentChange(incident_id=of, state=state, **(values | more)))
 
 
 async def test_the_first_report_raises(store: Store) -> None:

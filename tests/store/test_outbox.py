@@ -1,15 +1,21 @@
 """The outbox: what every store does."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from gateway.store.base import Change, Delivery, Lane, Outcome, Store
+from gateway.store.base import Change, Delivery, Lane, NewDelivery, Outcome, Store
 from normalizer.errors import StoreError
 from tests.store import make
+from tests.store.conftest import STORES
+
+#: Beside the gateway's interpreter the same statements run, so that takes its time elsewhere;
+#: what is special there is asked in the tests of tickets and of the store's life.
+pytestmark = pytest.mark.parametrize("place", STORES, indirect=True)
 
 
-async def claim(store: Store, seconds: float = 0, limit: int = 100, **more: object) -> list[str]:
+async def claim(store: Store, seconds: float = 0, limit: int = 100, **more: Any) -> list[str]:
     """Claim ordinary deliveries to the back office and return their ids."""
     return [d.id for d in await take(store, seconds, limit, **more)]
 
@@ -26,16 +32,16 @@ async def take(
     return await store.claim(destination, lane, at, limit, make.after(seconds + 60))
 
 
-async def tell(store: Store, ticket_id: str, *deliveries: make.NewDelivery) -> None:
+async def tell(store: Store, ticket_id: str, *deliveries: NewDelivery) -> None:
     """Write an event on a ticket with these deliveries."""
     await store.change(
         Change(ticket_id=ticket_id, events=(make.event("added"),), deliveries=deliveries)
     )
 
 
-async def end(store: Store, seq: int, state: str = "done", **more: object) -> None:
+async def end(store: Store, seq: int, state: str = "done", **more: Any) -> None:
     """Settle one delivery."""
-    await store.settle([Outcome(seq=seq, state=state, **more)])  # type: ignore[arg-type]
+    await store.settle([Outcome(seq=seq, state=state, **more)])
 
 
 async def test_a_delivery_comes_back_as_it_was_written(store: Store) -> None:
@@ -249,7 +255,7 @@ async def test_an_emergency_is_handed_out_at_once(store: Store) -> None:
     (leased,) = added.leased
     assert (leased.id, leased.state, leased.ticket_id) == ("a", "leased", added.id)
     assert leased == await store.delivery("a")
-    urgent = {"destination": "backoffice", "lane": Lane.EMERGENCY}
+    urgent: dict[str, Any] = {"destination": "backoffice", "lane": Lane.EMERGENCY}
     assert await claim(store, 29, **urgent) == []
     assert await claim(store, 30, **urgent) == ["a"]
     await end(store, leased.seq)

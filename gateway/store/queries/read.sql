@@ -7,7 +7,12 @@ SELECT nr, id, digest, body FROM tickets WHERE nr = ?1;
 SELECT nr, id, digest, body FROM tickets WHERE id IN (SELECT value FROM json_each(?1));
 
 -- name: tickets_after
-SELECT nr, id, digest, body FROM tickets WHERE id > ?1 ORDER BY id LIMIT ?2;
+-- In the order in which they were committed, as their first events are numbered by the one writer:
+-- ids and day numbers are made before the commit, and a reader between two commits could miss one.
+SELECT t.nr, t.id, t.digest, t.body FROM events e JOIN tickets t ON t.id = e.stream
+WHERE e.version = 1 AND e.seq > CASE WHEN ?1 = '' THEN 0
+    ELSE (SELECT seq FROM events WHERE stream = ?1 AND version = 1) END
+ORDER BY e.seq LIMIT ?2;
 
 -- name: tickets_of_phone
 SELECT nr, id, digest, body FROM tickets

@@ -38,7 +38,7 @@ def test_the_name_of_the_section_is_the_account() -> None:
     assert (plugin.name, got.channel, got.account) == ("web", "web", "portal-2")
 
 
-@pytest.mark.parametrize("section", [{"kind": "sms"}, {"kind": "web", "nmae": "x"}, {"name": ""}])
+@pytest.mark.parametrize("section", [{"kind": "sms"}, {"kind": "web", "label": "x"}, {"name": ""}])
 def test_a_wrong_section_is_refused(section: dict[str, object]) -> None:
     """A misspelt or foreign setting is an error, not a silence."""
     with pytest.raises(ValidationError):

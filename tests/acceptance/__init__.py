@@ -1,0 +1,1 @@
+"""Black-box tests: the running gateway over real sockets, written from its public face alone."""

@@ -1,0 +1,183 @@
+"""Processes killed at random while they store: what was acknowledged is there, once."""
+
+import asyncio
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from gateway.store.sqlite import SqliteStore
+from gateway.store.sqlite_process import ProcessEngine
+from normalizer.errors import StoreError
+from normalizer.number import parse
+from tests.store import make
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(path: Path, writer: str, turn: int) -> "subprocess.Popen[str]":
+    """Start a process that stores tickets."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.store.victim", str(path), writer, str(turn)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def killed_at_random(path: Path, writer: str, turn: int, chance: random.Random) -> dict[str, str]:
+    """Kill a storing process at random and return key -> number of what it acknowledged."""
+    victim = start(path, writer, turn)
+    assert victim.stdout is not None
+    lines = [victim.stdout.readline() for _ in range(chance.randint(1, 60))]
+    try:
+        # Somewhere within the next few batches, not just when an answer is out.
+        victim.wait(chance.uniform(0, 0.02))
+    except subprocess.TimeoutExpired:
+        victim.kill()
+    lines += victim.stdout.read().splitlines()
+    victim.stdout.close()
+    assert victim.wait() == -signal.SIGKILL
+    words = [line.split() for line in lines]
+    # The last line may be cut short by the kill.
+    return {w[1]: w[0] for w in words[:-1] if len(w) == 2}
+
+
+def check(path: Path, acknowledged: dict[str, str]) -> None:
+    """Check that the store holds what was acknowledged, whole and once, and is sound."""
+    connection = apsw.Connection(str(path))
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    keys = [str(k) for (k,) in connection.execute("SELECT key FROM tickets ORDER BY nr")]
+    assert len(keys) == len(set(keys))
+    nrs = [int(str(nr)) for (nr,) in connection.execute("SELECT nr FROM tickets ORDER BY nr")]
+    assert [nr % 10**10 for nr in nrs] == list(range(1, len(nrs) + 1))
+    for key, number in acknowledged.items():
+        found = parse(number)
+        assert found is not None
+        assert keys[found[1] - 1] == key
+    whole = (
+        "SELECT count(*) FROM tickets t WHERE "
+        "(SELECT count(*) FROM events e WHERE e.stream = t.id) = 1 AND "
+        "(SELECT count(*) FROM deliveries d WHERE d.stream = t.id) = 1"
+    )
+    tenth = "SELECT count(*) FROM tickets WHERE key LIKE '%0' AND id NOT IN (SELECT ticket FROM reports)"
+    turns = (
+        "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE turn IS NOT NULL "
+        "GROUP BY destination, stream HAVING sum(turn) <> 1)"
+    )
+    for statement, expected in ((whole, len(nrs)), (tenth, 0), (turns, 0)):
+        assert connection.execute(statement).fetchall() == [(expected,)]
+    counted = connection.execute(
+        "SELECT name, value, CASE name WHEN 'tickets' THEN (SELECT count(*) FROM tickets) "
+        "WHEN 'due' THEN (SELECT count(*) FROM deliveries WHERE turn IS NOT NULL) "
+        "WHEN 'incidents_open' THEN (SELECT count(*) FROM incidents) ELSE 0 END FROM counters"
+    ).fetchall()
+    connection.close()
+    assert all(row[1] == row[2] for row in counted), counted
+
+
+def kill_often(path: Path, writer: str, times: int) -> None:
+    """Kill as many processes on one store, one after the other, and check all of it."""
+    chance = random.Random()  # noqa: S311 - which moment is of no use to an attacker
+    acknowledged: dict[str, str] = {}
+    for turn in range(times):
+        told = killed_at_random(path, writer, turn, chance)
+        assert told
+        acknowledged |= told
+        if turn % 5 == 0:
+            check(path, acknowledged)
+    check(path, acknowledged)
+    assert len(set(acknowledged.values())) == len(acknowledged)
+
+
+def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+    """After each of twenty kills all that was acknowledged is there, none twice, all whole."""
+    kill_often(tmp_path / "gateway.db", "thread", 20)
+
+
+def test_kills_of_both_processes_lose_nothing(tmp_path: Path) -> None:
+    """Killing the gateway takes its writer process with it and loses nothing."""
+    kill_often(tmp_path / "gateway.db", "process", 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", ["thread", "process"])
+def test_chaos_of_kills(tmp_path: Path, writer: str) -> None:
+    """A hundred kills lose nothing."""
+    kill_often(tmp_path / "gateway.db", writer, 100)
+
+
+def writer_of(store: SqliteStore) -> int:
+    """Return the process that writes for this store."""
+    assert store._writer is not None
+    engine = store._writer._engine
+    assert isinstance(engine, ProcessEngine)
+    assert engine._child is not None
+    return engine._child.pid
+
+
+async def test_a_killed_writer_is_replaced(tmp_path: Path) -> None:
+    """When the writer dies what it had in hand fails, the rest is written by a new one."""
+    store = SqliteStore(tmp_path / "gateway.db", writer="process")
+    await store.open()
+    acknowledged: set[str] = set()
+    pids = set()
+    for turn in range(3):
+        pids.add(pid := writer_of(store))
+        asked = [
+            asyncio.ensure_future(store.add(make.acceptance(key=f"{turn}-{n}")))
+            for n in range(1000)
+        ]
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        os.kill(pid, signal.SIGKILL)
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        failed = [d for d in done if isinstance(d, BaseException)]
+        assert all(isinstance(one, StoreError) for one in failed)
+        assert len(failed) < 1000
+        acknowledged |= {d.number for d in done if not isinstance(d, BaseException)}
+    assert len(pids) == 3
+    for number in acknowledged:
+        assert await store.ticket(number) is not None
+    assert not (await store.add(make.acceptance(key="after"))).duplicate
+    await store.close()
+
+
+async def test_a_writer_that_cannot_start_is_told(tmp_path: Path) -> None:
+    """While no writer can start changes fail with the reason; later they work again."""
+    path = tmp_path / "gateway.db"
+    store = SqliteStore(path, writer="process")
+    await store.open()
+    away = tmp_path / "away.db"
+    path.rename(away)
+    os.kill(writer_of(store), signal.SIGKILL)
+    with pytest.raises(StoreError):
+        await store.add(make.acceptance(key="k"))
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await store.add(make.acceptance(key="k"))
+    away.rename(path)
+    assert not (await store.add(make.acceptance(key="k"))).duplicate
+    await store.close()
+
+
+def test_a_writer_dies_with_its_parent(tmp_path: Path) -> None:
+    """The writer of a killed gateway ends too, so that the next gateway gets the store."""
+    victim = start(tmp_path / "gateway.db", "process", 0)
+    assert victim.stdout is not None
+    victim.stdout.readline()
+    children = Path(f"/proc/{victim.pid}/task/{victim.pid}/children").read_text("ascii").split()
+    assert len(children) == 1
+    ended = os.pidfd_open(int(children[0]))
+    victim.kill()
+    victim.stdout.read()  # ends when the last of the two is gone
+    victim.stdout.close()
+    victim.wait()
+    readable, _, _ = select.select([ended], [], [], 10)
+    os.close(ended)
+    assert readable, "the writer lives on without its gateway"

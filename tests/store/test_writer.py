@@ -1,0 +1,157 @@
+"""The line in front of a writer, with an engine that answers when the test says so."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.store.writer import MOST_IN_BATCH, MOST_WAITING, Line
+from normalizer.errors import StoreError
+
+
+class Held:
+    """An engine that keeps batches until it is told to answer."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.batches: list[list[Any]] = []
+        self.stopped = False
+
+    def send(self, items: list[Any]) -> None:
+        """Keep the batch."""
+        self.batches.append(items)
+
+    def answer(self, errors: dict[int, str] | None = None) -> None:
+        """Answer the batch under way: each question with itself."""
+        self.line.answered((self.batches[-1], errors or {}))
+
+    async def stop(self) -> None:
+        """Note that it was stopped."""
+        self.stopped = True
+
+
+@pytest.fixture
+async def engine() -> Held:
+    """Return an engine with its line."""
+    line = Line()
+    held = Held(line)
+    line.start(held)
+    return held
+
+
+async def turn() -> None:
+    """Let the loop run what is ready."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_one_batch_is_under_way(engine: Held) -> None:
+    """What is asked in one turn is one batch; what is asked meanwhile is the next one."""
+    first = [engine.line.ask(n) for n in range(3)]
+    await turn()
+    later = [engine.line.ask(n) for n in range(3, 5)]
+    await turn()
+    assert engine.batches == [[0, 1, 2]]
+    engine.answer()
+    assert engine.batches == [[0, 1, 2], [3, 4]]
+    assert [f.result() for f in first] == [0, 1, 2]
+    assert not any(f.done() for f in later)
+    engine.answer()
+    assert await asyncio.gather(*later) == [3, 4]
+
+
+async def test_emergencies_go_first(engine: Held) -> None:
+    """Urgent questions overtake all that wait, and keep their own order."""
+    engine.line.ask("under way")
+    await turn()
+    for n in range(MOST_IN_BATCH):
+        engine.line.ask(n)
+    engine.line.ask("fire", urgent=True)
+    engine.line.ask("flood", urgent=True)
+    engine.answer()
+    assert engine.batches[1] == ["fire", "flood", *range(MOST_IN_BATCH - 2)]
+    engine.answer()
+    assert engine.batches[2] == [MOST_IN_BATCH - 2, MOST_IN_BATCH - 1]
+
+
+async def test_errors_reach_their_askers(engine: Held) -> None:
+    """An error is the answer of its own question only."""
+    futures = [engine.line.ask(n) for n in range(3)]
+    await turn()
+    engine.answer({1: "no room"})
+    assert (futures[0].result(), futures[2].result()) == (0, 2)
+    with pytest.raises(StoreError, match="no room"):
+        futures[1].result()
+
+
+async def test_an_overload_is_turned_away(engine: Held) -> None:
+    """When too much waits a question fails at once; when there is room again it is taken."""
+    waiting = [engine.line.ask(0)]
+    await turn()
+    waiting += [engine.line.ask(n) for n in range(MOST_WAITING)]
+    with pytest.raises(StoreError, match="wait for the disk"):
+        engine.line.ask("one too many")
+    engine.answer()
+    waiting.append(engine.line.ask("now"))
+    while not waiting[-1].done():
+        engine.answer()
+    assert await waiting[-1] == "now"
+
+
+async def test_a_lost_batch_fails_and_the_next_one_goes(engine: Held) -> None:
+    """When the engine loses a batch its askers are told, and those who wait are not."""
+    lost = engine.line.ask("lost")
+    await turn()
+    waiting = engine.line.ask("waiting")
+    engine.line.failed("the writer died")
+    with pytest.raises(StoreError, match="died"):
+        await lost
+    await turn()
+    assert engine.batches == [["lost"], ["waiting"]]
+    engine.answer()
+    assert await waiting == "waiting"
+
+
+async def test_a_loss_between_batches_does_no_harm(engine: Held) -> None:
+    """An engine that dies with nothing in hand fails nobody, and sends nothing twice."""
+    asked = engine.line.ask("asked")
+    engine.line.failed("the writer died")
+    await turn()
+    assert engine.batches == [["asked"]]
+    engine.answer()
+    assert await asked == "asked"
+
+
+async def test_whoever_left_is_told_of(engine: Held) -> None:
+    """What was done for a cancelled asker is reported; an error of it is not."""
+    seen: list[Any] = []
+    line = Line(lambda question, answer: seen.append((question, answer)))
+    held = Held(line)
+    line.start(held)
+    futures = [line.ask(n) for n in range(4)]
+    await turn()
+    for future in futures[:3]:
+        future.cancel()
+    held.answer({1: "no room"})
+    assert seen == [(0, 0), (2, 2)]
+    assert await futures[3] == 3
+
+
+async def test_closing_waits_for_what_was_asked(engine: Held) -> None:
+    """A line closes when everything was answered, and takes nothing meanwhile or after."""
+    futures = [engine.line.ask(0)]
+    await turn()
+    futures.append(engine.line.ask(1))
+    closing = asyncio.ensure_future(engine.line.close())
+    await turn()
+    with pytest.raises(StoreError, match="closed"):
+        engine.line.ask(2)
+    engine.answer()
+    await turn()
+    assert not closing.done()
+    engine.answer()
+    await closing
+    assert engine.stopped
+    assert await asyncio.gather(*futures) == [0, 1]
+    with pytest.raises(StoreError, match="closed"):
+        engine.line.ask(3)
