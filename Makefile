@@ -3,13 +3,16 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
+# Tests and the demo start the gateway over and over: without compiled files each start takes long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fix type arch spell schema docs wheel soak chaos bench lock clean peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml tools/make-venv
 	tools/make-venv $(VENV)
 	touch $@
 
@@ -54,7 +57,7 @@ docs: $(STAMP) ## build the documentation; a broken link fails
 	$(VENV)/bin/mkdocs build --strict --quiet --site-dir $(VENV)/site
 
 wheel: $(STAMP) ## build the wheel into dist/
-	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 bench: $(STAMP) ## measure the gateway on this machine
 	$(VENV)/bin/gateway bench $(ARGS)

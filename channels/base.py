@@ -91,6 +91,14 @@ class Message(Value, frozen=True, kw_only=True):
 class Messenger(Protocol):
     """The way out of a two-way channel."""
 
+    async def open(self) -> None:
+        """Make ready to send; must not fail because the carrier is away."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
     async def send(self, to: str, message: Message) -> str:
         """Send and return the carrier's id of it. Raises `TryLater` or `Gone`."""
         ...

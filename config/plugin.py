@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -17,6 +17,8 @@ class Plugin(Generic[S, T_co]):
     name: str
     settings: type[S]
     build: Callable[[S], T_co]
+    #: Builds the way out of a two-way channel; None, or returning None: it cannot send.
+    speak: Callable[[S], Any] | None = None
 
     def check(self, section: Mapping[str, object]) -> S:
         """Return the section's settings. Raises `pydantic.ValidationError`."""

@@ -1,92 +1,32 @@
-"""Putting the gateway together: the only place that constructs things, in order, and stops them."""
+"""A gateway's life: build it, start it in order, reload it, stop it in reverse."""
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 from aiohttp import web
 
-from adapters.base import Adapter
-from adapters.notify.notifier import Notifier
-from channels.base import Listener, Messenger, Webhook
-from channels.webhook.codec import key_of
+from channels.base import Listener, Messenger
 from config.load import Loaded
-from config.plugin import Plugin
-from config.settings import Settings, as_list
-from gateway import backoffice, citizen_api, citizen_pages, deskpage, emergency, http
-from gateway.accept import Intake
-from gateway.backoffice import BackOffice
 from gateway.blobs import Blobs
-from gateway.citizen import Citizen
 from gateway.clock import Clock, SystemClock
-from gateway.compose import Rules
-from gateway.deskstream import Site
-from gateway.destination import Outlet
-from gateway.dispatch import Dispatcher
-from gateway.emergency import Emergency
-from gateway.health import Health, Part, State
-from gateway.ids import new_id
+from gateway.composition import Base, Force, Parts, Plugins, assemble, attachments_folder
 from gateway.metrics import Metrics
-from gateway.page_views import Views
-from gateway.portal import Portal
 from gateway.roster import Roster
-from gateway.rules import compile_rules, work_rules
+from gateway.rules import compile_rules
 from gateway.store.base import Store
 from gateway.store.sqlite import from_url
 from gateway.view import Public
 from normalizer.errors import ConfigError
-from normalizer.place import same_place
 
 log = logging.getLogger(__name__)
 
-Plugins = Mapping[str, Plugin[Any, Any]]
 #: Seconds for which connections are still answered, each for the last time, while draining.
 _DRAIN_S = 1.0
 _GRACE_S = 10.0
 _RESTART_S = 1.0
 #: What only a restart can change.
 _FIXED = ("instance", "http", "store", "queue", "channels", "adapters")
-
-
-@dataclass(slots=True)
-class Force:
-    """What is in force: replaced by a reload, read at each use."""
-
-    settings: Settings
-    rules: Rules
-    roster: Roster
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What everything else stands on."""
-
-    loaded: Loaded
-    force: Force
-    clock: Clock
-    store: Store
-    metrics: Metrics
-    public: Public
-    blobs: Blobs
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that was constructed."""
-
-    base: Base
-    dispatcher: Dispatcher
-    emergency: Emergency
-    intake: Intake
-    citizen: Citizen
-    front: http.Front
-    web: web.Application
-    adapters: Sequence[Adapter]
-    listeners: Mapping[str, Listener]
 
 
 class App:
@@ -188,7 +128,7 @@ async def build(
         channels: Installed channels by kind.
         adapters: Installed adapters by kind.
         clock: The time; None is the machine's.
-        messengers: Ways out by kind, beside those of the configured channels.
+        messengers: Ways out by destination, beside those of the configured channels.
         store: The store, not open yet; None is the one that the configuration names.
 
     Raises:
@@ -213,173 +153,7 @@ async def build(
             ),
             blobs=Blobs(attachments_folder(settings)),
         )
-        return App(_assemble(base, channels, adapters, messengers or {}))
+        return App(assemble(base, channels, adapters, messengers or {}))
     except BaseException:
         await store.close()
         raise
-
-
-def attachments_folder(settings: Settings) -> Path:
-    """Return the folder of attachments: beside the embedded store, else under ``var``."""
-    path = settings.store.url.removeprefix("sqlite:///").partition("?")[0]
-    if path != settings.store.url.partition("?")[0]:
-        return Path(path).parent / "attachments"
-    return Path("var/attachments")
-
-
-def name_of(section: Mapping[str, Any], plugin: Plugin[Any, Any]) -> str:
-    """Return a section's name, its plug-in's default where it gives none."""
-    name: str = plugin.check(section).name
-    return name
-
-
-def _assemble(
-    base: Base, channels: Plugins, adapters: Plugins, messengers: Mapping[str, Messenger]
-) -> Parts:
-    settings, force = base.loaded.settings, base.force
-    built = [
-        (s["kind"], name_of(s, channels[s["kind"]]), channels[s["kind"]].open(s))
-        for s in settings.channels
-    ]
-    outlets = _outlets(settings, adapters)
-    ways_out = {kind: channel for kind, _, channel in built if hasattr(channel, "send")}
-    outlets["notify"] = Outlet(Notifier({**ways_out, **messengers}))
-    dispatcher = Dispatcher(base.store, outlets, base.public, base.clock, base.metrics)
-    alarm = emergency.build(
-        settings,
-        emergency.Needs(
-            store=base.store,
-            clock=base.clock,
-            outbox=dispatcher,
-            public=base.public,
-            new_id=new_id,
-            same_place=same_place,
-            roster=lambda: force.roster,
-            kind_label=lambda kind: _kind_label(force.rules, kind),
-        ),
-    )
-    # An emergency that could not be handed over for days is still one.
-    outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
-    intake = Intake(
-        base.store, lambda: force.rules, base.clock, alarm.index, dispatcher, base.metrics
-    )
-    citizen = Citizen(
-        base.store, lambda: force.rules, base.clock, base.public, alarm.index, dispatcher
-    )
-    front = _front(base, built, intake, dispatcher, alarm)
-    return Parts(
-        base=base,
-        dispatcher=dispatcher,
-        emergency=alarm,
-        intake=intake,
-        citizen=citizen,
-        front=front,
-        web=_application(base, front, intake, citizen, alarm, adapters),
-        adapters=[outlet.adapter for outlet in outlets.values()],
-        listeners={f"{k}:{n}": c for k, n, c in built if hasattr(c, "run")},
-    )
-
-
-def _kind_label(rules: Rules, kind: str) -> str | None:
-    known = rules.rulebook.kinds.get(kind)
-    return known.label if known else None
-
-
-def _outlets(settings: Settings, adapters: Plugins) -> dict[str, Outlet]:
-    outlets = {}
-    for section in settings.adapters:
-        plugin = adapters[section["kind"]]
-        checked = plugin.check(section)
-        outlets[checked.name] = Outlet(plugin.build(checked), checked.retry_for)
-    return outlets
-
-
-def _front(
-    base: Base,
-    built: Sequence[tuple[str, str, Any]],
-    intake: Intake,
-    dispatcher: Dispatcher,
-    alarm: Emergency,
-) -> http.Front:
-    webhooks: dict[tuple[str, str], Webhook] = {
-        (kind, name): channel for kind, name, channel in built if hasattr(channel, "parse")
-    }
-    portal = next(((n, c) for k, n, c in built if k == "web"), None)
-    running = {f"{kind}:{name}": Part(state=State.OK) for kind, name, _ in built}
-    return http.Front(
-        intake=intake,
-        store=base.store,
-        blobs=base.blobs,
-        clock=base.clock,
-        metrics=base.metrics,
-        health=Health(
-            base.store,
-            base.clock,
-            {
-                "channels": lambda: running,
-                "adapters": dispatcher.health,
-                "queue": alarm.state.parts,
-            },
-        ),
-        secret=base.store.secret,
-        webhooks=webhooks,
-        portal=portal[1] if portal else None,
-        portal_name=portal[0] if portal else "",
-        remote=http.remote_reader(base.loaded.settings.http.trusted_proxies),
-    )
-
-
-def _application(
-    base: Base,
-    front: http.Front,
-    intake: Intake,
-    citizen: Citizen,
-    alarm: Emergency,
-    adapters: Plugins,
-) -> web.Application:
-    settings, force = base.loaded.settings, base.force
-    app = web.Application(client_max_size=http.JSON_BYTES, middlewares=[http.middleware(front)])
-    app.add_routes(http.routes(front))
-    app.add_routes(citizen_api.routes(citizen, front.remote))
-    keys = {
-        name_of(s, adapters[s["kind"]]): _keys(s)
-        for s in settings.adapters
-        if s["kind"] == "backoffice"
-    }
-    office = BackOffice(base.store, base.clock, base.public, keys, lambda: work_rules(force.rules))
-    app.add_routes(backoffice.routes(office))
-    site = Site(
-        store=base.store,
-        roster=lambda: force.roster,
-        liaison=alarm.liaison,
-        feed=alarm.feed,
-        clock=base.clock,
-        public=base.public,
-    )
-    app.add_routes(deskpage.routes(site))
-    if front.portal is not None:
-        app.add_routes(citizen_pages.routes(_portal(base, front, intake, citizen)))
-    return app
-
-
-def _keys(section: Mapping[str, Any]) -> tuple[bytes, ...]:
-    secrets = as_list(section["secret"])
-    return tuple(key_of(str(secret)) for secret in secrets)  # type: ignore[attr-defined]  # a list
-
-
-def _portal(base: Base, front: http.Front, intake: Intake, citizen: Citizen) -> Portal:
-    settings = base.loaded.settings
-    return Portal(
-        account=front.portal_name,
-        accept=intake.accept,
-        tickets=citizen,
-        blobs=base.blobs,
-        clock=base.clock,
-        zone=settings.instance.zone,
-        views=Views(
-            settings.instance.name,
-            settings.instance.zone,
-            secure=settings.http.public_url.startswith("https:"),
-        ),
-        remote=front.remote,
-    )

@@ -8,10 +8,14 @@ import msgspec
 from aiohttp import web
 
 from channels.webhook.codec import verify
+from gateway.accept import Outbox
+from gateway.citizen import TOLD
 from gateway.clock import Clock
+from gateway.ids import new_id
 from gateway.lifecycle import ALLOWED_FROM, Work, WorkRules, check_step, event_of
+from gateway.notices import worked_on
 from gateway.problems import problem, problem_of
-from gateway.store.base import Change, NewEvent, Store
+from gateway.store.base import Change, Lane, NewDelivery, NewEvent, Store, StoredTicket
 from gateway.view import Public, publish
 from normalizer.errors import Malformed, NotAllowed, StoreError, Unauthorized
 from normalizer.number import is_number
@@ -21,6 +25,11 @@ log = logging.getLogger(__name__)
 _PREFIX = "hotline.work."
 _PAGE = 200
 _ROUNDS = 8
+
+
+def answer_destination(kind: str, account: str) -> str:
+    """Return the outbox destination that answers citizens who came by this channel."""
+    return f"answer:{kind}:{account}"
 
 
 class _Envelope(msgspec.Struct):
@@ -42,6 +51,8 @@ class BackOffice:
         public: Public,
         keys: Mapping[str, Sequence[bytes]],
         rules: Callable[[], WorkRules],
+        outbox: Outbox,
+        speakers: frozenset[str],
     ) -> None:
         """Make the handlers.
 
@@ -51,12 +62,16 @@ class BackOffice:
             public: What views need.
             keys: Signing keys of each back-office adapter by name.
             rules: The region's rules in force.
+            outbox: Who carries answers to citizens away.
+            speakers: Destinations by which a citizen can be answered.
         """
         self._store = store
         self._clock = clock
         self._public = public
         self._keys = keys
         self._rules = rules
+        self._outbox = outbox
+        self._speakers = speakers
 
     async def events(self, request: web.Request) -> web.Response:
         """Take one step of a handling unit."""
@@ -99,17 +114,39 @@ class BackOffice:
             if any(event.key == envelope.id for event in stored.events):
                 return
             check_step(step, work, stored, self._rules())
+            answers = self._answers(step, work, stored)
             changed = await self._store.change(
                 Change(
                     ticket_id=stored.ticket.id,
                     events=(self._event(step, work, envelope.id),),
+                    deliveries=answers,
                     if_version=stored.version,
                 )
             )
             if changed.written or changed.duplicate:
+                for answer in answers:
+                    self._outbox.wake(answer.destination, answer.lane)
                 log.info("backoffice.step", extra={"step": step, "number": work.number})
                 return
         raise StoreError("the ticket is being changed by too many at once")
+
+    def _answers(self, step: str, work: Work, stored: StoredTicket) -> tuple[NewDelivery, ...]:
+        """Return what the citizen is told of a step, on the channel they came by."""
+        came_by = stored.ticket.channel
+        to = answer_destination(came_by.kind, came_by.account)
+        if event_of(step) not in TOLD or not work.text or to not in self._speakers:
+            return ()
+        text = worked_on(stored.number, work.unit, work.text, stored.ticket.requester.language)
+        return (
+            NewDelivery(
+                id=new_id(),
+                destination=to,
+                lane=Lane.ORDINARY,
+                type=f"hotline.answer.{event_of(step)}",
+                due_at=self._clock.now(),
+                data={"to": came_by.thread, "text": text},
+            ),
+        )
 
     def _event(self, step: str, work: Work, key: str) -> NewEvent:
         data: dict[str, Any] = {"unit": work.unit}

@@ -55,7 +55,7 @@ RATINGS = (
 )
 _OVER = (Status.CLOSED, Status.REFUSED, Status.WITHDRAWN)
 #: Events whose text was written for the citizen; every other text may hold personal data.
-_TOLD = ("refused", "answered", "returned", "extended", "closed", "reopened")
+TOLD = ("refused", "answered", "returned", "extended", "closed", "reopened")
 
 
 class NotFound(GatewayError):
@@ -175,7 +175,7 @@ class Citizen:
             duplicate_of=shown.related.duplicate_of,
             exercise=shown.exercise,
             history=tuple(
-                msgspec.structs.replace(h, text=h.text if h.event in _TOLD else None)
+                msgspec.structs.replace(h, text=h.text if h.event in TOLD else None)
                 for h in history(stored.events, self._public.zone)
             ),
             rating=ratings[-1] if ratings else None,

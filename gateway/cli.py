@@ -70,7 +70,7 @@ def _deadletter(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` names and return its exit code."""
     arguments = _parser().parse_args(argv)
-    logging.captureWarnings(True)  # noqa: FBT003 - the standard library's own signature
+    logging.captureWarnings(True)
     command = import_module(f"gateway.commands.{arguments.command}")
     try:
         code: int = command.run(arguments)

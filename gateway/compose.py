@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import msgspec
-from config.region import RegionPack
-from normalizer.normalize import Context, normalize
-from normalizer.gazetteer import Gazetteer
 
+from config.region import RegionPack
 from gateway.acceptance import decide, evidence
 from gateway.assess import assess
 from gateway.limits import limits
 from gateway.route import Router
 from gateway.rulebook import Rulebook
+from normalizer.gazetteer import Gazetteer
+from normalizer.normalize import Context, normalize
 from normalizer.schema import (
     ChannelRef,
     Evidence,

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _STATIC = {"desk.css": "text/css", "desk.js": "text/javascript"}
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -162,6 +162,7 @@ class Page:
             found += some
         views = await desk_views(site.store, found, site.public.zone, site.roster())
         shown = [view for view in reversed(views) if name in view["desks"]]
+        shown.sort(key=lambda view: bool(view["exercise"]))  # drills never stand before the real
         now = site.clock.now().astimezone(site.public.zone)
         return self._page(
             request,

@@ -10,7 +10,7 @@ import msgspec
 from gateway.answers import shown_at
 from gateway.incidents import place_line
 from gateway.roster import Roster
-from gateway.store.base import Store, StoredIncident, StoredTicket
+from gateway.store.base import Event, Store, StoredIncident, StoredTicket
 from gateway.view import publish_incident
 
 #: Reports whose words are shown: the first and the latest others.
@@ -47,6 +47,7 @@ def _view(
     ack_within = roster.desk(stored.desk).ack_within
     view.update(
         label=roster.label(stored.incident.service),
+        kind_label=stored.events[0].data.get("kind_label"),
         desk=stored.desk,
         desks=list(shown_at(stored)),
         place_text=place_line(incident.place) or None,
@@ -54,13 +55,28 @@ def _view(
         acknowledge_by=_iso(stored.rung_from + ack_within, zone),
         version=stored.version,
         words=[_words(ticket, zone) for ticket in tickets],
-        steps=[
-            {"at": _iso(e.at, zone), "event": e.event, "by": e.by, "text": e.text}
-            for e in stored.events
-            if e.event in _STEPS
-        ][-_STEPS_SHOWN:],
+        steps=_steps(stored.events, zone)[-_STEPS_SHOWN:],
     )
     return view
+
+
+def _steps(events: Sequence[Event], zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Return what was done, rungs of the ladder that follow each other as one."""
+    steps: list[dict[str, Any]] = []
+    for event in events:
+        if event.event not in _STEPS:
+            continue
+        step = {
+            "at": _iso(event.at, zone),
+            "event": event.event,
+            "by": event.by,
+            "text": event.text,
+            "times": 1,
+        }
+        if steps and event.event == "escalated" == steps[-1]["event"]:
+            step["times"] = steps.pop()["times"] + 1
+        steps.append(step)
+    return steps
 
 
 def _words(stored: StoredTicket, zone: ZoneInfo) -> dict[str, Any]:

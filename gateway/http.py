@@ -55,6 +55,7 @@ class Front:
     portal: Webhook | None  #: the first web channel
     portal_name: str
     remote: Callable[[web.Request], str]
+    page_missing: Callable[[web.Request], web.Response] | None = None  #: for people with browsers
     draining: bool = field(default=False)
 
 
@@ -93,6 +94,8 @@ def middleware(front: Front) -> Middleware:
             response = problem_of(error)
         except web.HTTPException as error:
             response = _plain(error)
+            if error.status == 404 and front.page_missing and _by_browser(request):
+                response = front.page_missing(request)
         except ConnectionResetError:
             raise
         except Exception:
@@ -111,6 +114,10 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource else "unknown"
 
 
+def _by_browser(request: web.Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+
+
 def _plain(error: web.HTTPException) -> web.StreamResponse:
     if error.status < 400:
         return error
@@ -120,7 +127,12 @@ def _plain(error: web.HTTPException) -> web.StreamResponse:
         413: "the body is larger than this address takes",
     }
     headers = {k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")}
-    return problem(error.status, details.get(error.status, error.reason), headers=headers)
+    return problem(
+        error.status,
+        details.get(error.status, error.reason),
+        field="body" if error.status == 413 else None,
+        headers=headers,
+    )
 
 
 def web_response(reply: Reply) -> web.Response:

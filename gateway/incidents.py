@@ -73,8 +73,10 @@ def place_line(place: Place) -> str:
     """Return the place in one line, empty when nothing is known."""
     if place.text:
         return place.text
-    names = (place.province, place.city, place.district, place.street)
-    line = "".join(name for name in names if name)
+    line = ""
+    if place.district or place.street:  # a city alone may only be assumed
+        names = (place.province, place.city, place.district, place.street)
+        line = "".join(name for name in names if name)
     if not line and place.latitude is not None and place.longitude is not None:
         line = f"{place.latitude:.5f},{place.longitude:.5f}"
     return line
@@ -264,6 +266,7 @@ class IncidentIndex:
                 "contacts": list(contacts),
                 "place": msgspec.to_builtins(ticket.place),
                 "backoffice": ticket.route.to,
+                "kind_label": self._kind_label(ticket.kind) if ticket.kind else None,
                 "told": {"raised": told(on_raise), "joined": told(on_join)},
             },
             on_raise=on_raise,

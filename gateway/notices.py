@@ -80,6 +80,13 @@ def received(
     return f"{first}{second}" if chinese else f"{first} {second}"
 
 
+def worked_on(number: str, unit: str, text: str, language: str | None) -> str:
+    """Return what a citizen reads when a unit has answered or moved their request."""
+    if _speaks_chinese(language):
+        return f"您的诉求（工单编号 {number}）有新进展。{unit}：{text}"
+    return f"There is news on your request {number}. {unit}: {text}"
+
+
 def _refusal(decision: Decision, chinese: bool) -> str:
     if chinese:
         where = f"请向{decision.refer_to}反映。" if decision.refer_to else ""

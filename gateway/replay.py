@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from channels.base import Receipt, Request
 from config.load import Loaded
 from gateway.accept import Intake
-from gateway.app import name_of
 from gateway.clock import SystemClock
+from gateway.composition import name_of
 from gateway.ids import new_id
 from gateway.incidents import IncidentIndex
 from gateway.metrics import Metrics

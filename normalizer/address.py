@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from normalizer.placewords import (
+    AT_HALLS,
     BEFORE,
     BUILDING,
     DIVISION,
@@ -26,6 +27,7 @@ from normalizer.placewords import (
     NUMBERED,
     OF_A_DIVISION,
     ONE_CHARACTER,
+    ONE_OF_A_CITY,
     ROAD,
     RUNS_ON,
     SKIPPED,
@@ -63,17 +65,17 @@ NUMERAL = "(?:[0-9]{1,5}|[一二三四五六七八九十百]{1,4})"
 _ROAD_NUMBER = re.compile("[gs]?[0-9]{1,4}线?")
 #: A building's number before its word: 锦绣江南3栋.
 _BUILDING_NUMBER = re.compile(rf"第?[a-z]?{NUMERAL}$")
-_UNIT = r"号(?=楼[下上顶])|号楼|号院|号线|号门|号口|号|栋|幢|座|单元|层|楼|室|弄|组|队|期|区|排|门|房|段|公里|米|\#"
+_UNIT = r"号(?=楼[下上顶]|门[口前外])|号楼|号院|号线|号门|号口|号|栋|幢|座|单元|层|楼|室|弄|组|队|期|区|排|门|房|段|公里|米|\#楼?"
 # What may follow a name, any number of times.
 _TAIL = re.compile(
     rf"""
-    (?:[ ,·-]?(?:
+    (?:(?:[ ·-]?|,(?=[a-z]?{NUMERAL}(?:号楼|栋|幢|座|单元|室|\#)))(?:
       [a-z]?[0-9]{{1,4}}[a-z]?(?:-[0-9]{{1,4}}){{1,3}}[a-z]?(?:室|号|房)?(?![0-9])
-      |第?[a-z]?{NUMERAL}(?:-[0-9]+)?[a-z]?(?:{_UNIT})[a-z]?
+      |第?[a-z]?{NUMERAL}(?:-[0-9]+)?[a-z]?(?:{_UNIT})(?:[a-z](?![a-z]))?
       |(?<=[元栋幢楼座层号])[a-z]?[0-9]{{3,4}}(?![0-9]|[元块人年个米])
       |[a-z][0-9]{{0,3}}(?:座|区|栋|幢|口|馆|楼)
       |k[0-9]{{1,4}}(?:\+[0-9]{{1,3}})?(?:米|处|公里)?
-      |(?:[东南西北]{{1,2}}|中)(?:侧|边|面|门|口|段|头|端|区|首|院|路口|[0-9]{{1,4}}米)
+      |(?:[东南西北]{{1,2}}|中)(?:侧|边|面|门|口|角|段|头|端|区|首|院|路口|广场|[0-9]{{1,4}}米)
       |(?:往|向)?[\u4e00-\u9fff]{{2,4}}方向
       |交叉路口|交叉口|交汇处|交汇口|交界处|交口|十字路口|丁字路口|路口|红绿灯|路段|沿线|站(?![着在了起不立出])
       |附近|斜对面|对面|旁边|旁(?!若)|边上|隔壁|大门|正门|后门|前门|门口|门前|门外|楼下|楼上|楼顶|桥下|桥上|桥头|桥底
@@ -97,6 +99,8 @@ _LEADS = re.compile(
     "|[0-9一二三四五六七八九十两]+(?:号线|[点年月日时分号半])|[0-9]{5,})+"
 )
 _LEAD_BEGINS = frozenset("0123456789一二三四五六七八九十两" + "".join(word[0] for word in LEADS))
+#: Before a place that someone is only bound for.
+_BOUND = frozenset("去往到开回")
 _DIGIT = re.compile("[0-9一二三四五六七八九十百]")
 #: Code points of the longest name by kind; a longer reading found no beginning and is dropped.
 _LONGEST = {ROAD: 7, ESTATE: 8, LANDMARK: 10, TOWN: 4, BUILDING: 8}
@@ -155,7 +159,10 @@ def _part(folded: str, at: int, kind: str, ending: str, found: list[Part]) -> Pa
     of_division = last is not None and last.kind == DIVISION and start == floor
     if number is not None:
         end = number.end()
-    elif not _is_name(folded[start:at], kind, ending, 1 if of_division else 2):
+    elif not (
+        _is_name(folded[start:at], kind, ending, 1 if of_division else 2)
+        or _needs_no_name(folded, start, end, ending)
+    ):
         return None
     return Part(start, end, _tail(folded, end), kind)
 
@@ -213,10 +220,18 @@ def _is_name(name: str, kind: str, ending: str, least: int) -> bool:
     if name.isascii():
         return ending in NUMBERED or (kind in {ESTATE, LANDMARK} and not name.isdigit())
     if ending == "政府":
-        return name[-1] in "省市区县镇乡"
+        return len(name) > 1 and name[-1] in "省市区县镇乡"
     if kind == ROAD and name[-1].isdigit():
         return False  # 公交122路 is a bus
     return len(name) >= least or ending in ONE_CHARACTER
+
+
+def _needs_no_name(folded: str, start: int, end: int, ending: str) -> bool:
+    """A city has one 火车站; 市政府 is a place where someone stands before it."""
+    if ending == "政府":
+        return end - start == 3 and folded[start] in "市区县" and folded.startswith(AT_HALLS, end)
+    alone = end - start == len(ending) and ending in ONE_OF_A_CITY
+    return alone and not folded.startswith("方向", end) and folded[start - 1 : start] not in _BOUND
 
 
 def phrases(folded: str, found: list[Part]) -> list[Phrase]:

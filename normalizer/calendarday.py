@@ -38,7 +38,7 @@ _DATE = re.compile(
 _ISO = re.compile(r"((?:19|20)[0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])t?")
 _SHORT_DATE = re.compile("(?<![0-9./-])([0-9]{1,2})[./]([0-9]{1,2})[日号]? ?$")
 _ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyz"
-_CLAUSE_END = re.compile("[,。;!?\n]|$")
+_CLAUSE_END = re.compile("[,。;!?\n]")
 #: A date without a year that lies further ahead is of the year before.
 _HALF_A_YEAR = timedelta(days=183)
 _MONTHS = {"上上": -2, "上": -1, "本": 0, "这": 0, "当": 0}
@@ -116,8 +116,8 @@ def _read_weekday(folded: str, word: str, at: int, now: datetime) -> Told | None
         "至到~-—"
     ):
         return Told(start, end, closed=True)
-    ends = _CLAUSE_END.search(folded, end)
-    if weeks is None and any(word in folded[end : ends.start()] for word in TO_COME if ends):
+    rest = _CLAUSE_END.split(folded[end : end + 30], maxsplit=1)[0]
+    if weeks is None and any(word in rest for word in TO_COME):
         return Told(start, end, closed=True)
     today = now.date()
     if weeks is None:

@@ -204,11 +204,17 @@ def _found(text: str, start: int, end: int, value: str) -> Found:
 
 # The citizen's own ----------------------------------------------------------------------------
 
-#: Words in the first person right before the number.
-_SELF = re.compile(
-    r"(?:(?:我|俺|本人)的?(?:联系|手机|电话|号码|座机|微信)|联系我|[给回打]我(?:回?电|来?电话|打))"
-    r"(?:[是为:, (]|号码?|手机|电话|方式|微信|同号|回复)*$"
+#: Words in the first person. Every alternative begins with a plain character: so a text without
+#: them is passed over at full speed.
+_OWN_WORDS = "|".join(
+    [
+        *(f"{self}的?(?:联系|手机|电话|号码|座机|微信)" for self in ("我", "俺", "本人")),
+        *(f"{verb}我(?:回?电|来?电话|打)" for verb in ("给", "回", "打")),
+        "联系我",
+    ]
 )
+_OWN = re.compile(_OWN_WORDS)
+_OWN_BEFORE = re.compile(f"(?:{_OWN_WORDS})(?:[是为:, (]|号码?|手机|电话|方式|微信|同号|回复)*$")
 _NEAR = 16  #: code points between the words and the number
 
 
@@ -219,11 +225,11 @@ def own_phone(text: str, area_code: str | None) -> str | None:
     of, and whoever is taken for the citizen is told of the request. None as well where two
     different numbers are called the citizen's own.
     """
-    if not _RUN.search(text) and not _SPOKEN.search(text):
+    if not _OWN.search(text):
         return None
     own = {found.value for found in find_phones(text, area_code) if _is_own(text, found.start)}
     return own.pop() if len(own) == 1 else None
 
 
 def _is_own(text: str, start: int) -> bool:
-    return _SELF.search(text, max(0, start - _NEAR), start) is not None
+    return _OWN_BEFORE.search(text, max(0, start - _NEAR), start) is not None

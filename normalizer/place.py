@@ -44,6 +44,9 @@ _ROAD = re.compile(
 #: A firm that bears the name of a division somewhere.
 _FIRM = re.compile("[^,.。;；!?\\s在的]{0,16}?(?:公司|集团|银行|股份)")
 _GOING_TO = ("开往", "前往", "去往", "飞往", "驶往", "发往", "前去", "飞", "赴")
+_FROM_OR_TO = frozenset("去从往")
+#: 祁县镇 is a town, not the county of 祁县.
+_VILLAGE = ("镇", "乡", "村")
 #: What may stand between a greater and a lesser division: 宿州市,埇桥区.
 _LINKS = frozenset(("", " ", ",", "·", "-", "的", "/"))
 
@@ -89,19 +92,20 @@ def locate(address_text: str, gazetteer: Gazetteer, home: str) -> Place:
 
 
 def _heaviest(folded: str, chains: list[Chain], home: str) -> Phrase | None:
-    fixed = [Part(chain.start, chain.end, chain.end, DIVISION) for chain in chains]
+    found = address.parts(
+        folded, [Part(chain.start, chain.end, chain.end, DIVISION) for chain in chains]
+    )
+    if not found:
+        return address.building(folded)
     own = {chain.start for chain in chains if _has_own(chain, home)}
 
     def weigh(phrase: Phrase) -> float:
         return phrase.weight + (0.5 if any(part.start in own for part in phrase.parts) else 0.0)
 
-    found = address.phrases(folded, address.parts(folded, fixed))
-    best = max(found, key=weigh) if found else None
-    if best is None or best.weight <= 1.0:
-        bare = address.building(folded)
-        if bare is not None:
-            return bare
-    return best
+    joined = address.phrases(folded, found)
+    best = joined[0] if len(joined) == 1 else max(joined, key=weigh)
+    bare = address.building(folded) if best.weight <= 1.0 else None
+    return bare or best
 
 
 def _street(folded: str, phrase: Phrase | None) -> str | None:
@@ -254,8 +258,7 @@ def _stands_alone(folded: str, mention: Mention, home: str, announced: bool) -> 
         return _is_short_name(folded, mention, own, bounded)
     if entry.name in WEAK:
         return own and bounded
-    county = all(district_of(code) for code in entry.codes)
-    return bounded or (len(entry.name) > 2 and (own or not county))
+    return bounded or (len(entry.name) > 2 and (own or not _is_county(entry)))
 
 
 def _is_short_name(folded: str, mention: Mention, own: bool, bounded: bool) -> bool:
@@ -264,10 +267,14 @@ def _is_short_name(folded: str, mention: Mention, own: bool, bounded: bool) -> b
         return False
     if folded.startswith(CONTINUED.get(name, "\0"), mention.end):
         return False
-    county = all(district_of(code) for code in mention.entry.codes)
-    if county and not own:
+    if not own and _is_county(mention.entry):
         return False
     return bounded or (own and name not in ACROSS)
+
+
+def _is_county(entry: Entry) -> bool:
+    """Whether every division of the name is below the prefecture: 昆山, 白沙."""
+    return all(code[4:] != "00" for code in entry.codes)
 
 
 def _begins_word(folded: str, start: int) -> bool:
@@ -290,11 +297,13 @@ def _is_road(folded: str, mention: Mention) -> bool:
 
 def _is_elsewhere(folded: str, mention: Mention, own: bool) -> bool:
     """Whether the name tells a road, a dish, whence someone is or where something goes."""
-    _, end, _ = mention
+    start, end, _ = mention
     if folded.startswith(NOT_A_PLACE, end) and not folded.startswith("人民", end):
         return True
-    if _is_road(folded, mention):
+    if _is_road(folded, mention) or (end - start == 2 and folded.startswith(_VILLAGE, end)):
         return True
     return not own and (
-        folded.endswith(_GOING_TO, 0, mention.start) or _FIRM.match(folded, end) is not None
+        folded[start - 1 : start] in _FROM_OR_TO
+        or folded.endswith(_GOING_TO, 0, start)
+        or _FIRM.match(folded, end) is not None
     )

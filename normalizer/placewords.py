@@ -23,21 +23,23 @@ ENDINGS = {
         医院 卫生院 学校 小学 中学 大学 学院 幼儿园 公园 火车站 高铁站 汽车站 客运站 地铁站 公交站 车站 机场 服务区 收费站
         加油站 工业园 产业园 化工园 科技园 物流园 工业区 开发区 园区 水库 景区 超市 酒店 宾馆 体育场 体育馆 图书馆 博物馆
         文化馆 水厂 电厂 码头 大坝 水坝 派出所 政府 敬老院 养老院 福利院 影城 影院 夜市 工地 东站 西站 南站 北站 农贸市场
-        批发市场 蔬菜市场 水果市场 建材市场 家具市场 花鸟市场 菜市场 大市场
+        批发市场 河里 河边 河中 河堤 河岸 湖里 湖边 蔬菜市场 水果市场 建材市场 家具市场 花鸟市场 菜市场 大市场
     """),
-    BUILDING: _words("号楼 栋 幢"),
+    BUILDING: _words("号楼 栋 幢 #楼"),
 }
 #: Words that hold such an ending and name no place.
 SKIPPED = _words("""
     道路 线路 铁路 走路 电路 网路 思路 出路 套路 半路 末路 回路 销路 退路 让路 修路 堵路 赶路 跑路 迷路 顺路 路线 路灯
     路过 路人 路费 路况 路障 路面 马路 街坊 街道路 乡镇 城镇 城乡 乡村 农村 家乡 老乡 故乡 乡亲
     村委 村民 村干 村支 村书 村霸 村级 村务 村部 村集 村主 村长 村妇 村容 村规 庄稼 庄严 国际上 国际化 社区工 社区书 社区干
-    社区主 社区医 社区卫 高速铁路 高速发展 幢幢 栋栋 断头路 村道 乡道
+    社区主 社区医 社区卫 高速铁路 高速发展 幢幢 栋栋 断头路 村道 乡道 新乡 景德镇 宁乡 萍乡 桐乡
 """)
 #: What comes before 马路 where that is a road's name (白马路), not any road.
 HORSES = frozenset("白天饮金洗石骏铁五八")
 #: Endings after which a name runs on: 人民医院路, 东郭村小区.
-RUNS_ON = _words("路 街 巷 镇 乡 大道 小区 社区 家园 新村 花园 公寓 公司 居委")
+RUNS_ON = _words("""
+    路 街 巷 镇 乡 大道 小区 社区 家园 新村 花园 公寓 公司 居委 东街 西街 南街 北街 中街 东路 西路 南路 北路 中路
+""")
 #: What may stand between two parts of one address.
 JOINTS = frozenset(
     (
@@ -61,7 +63,7 @@ LEADS = _words("""
     近日 目前 现在 尊敬 领导 同志 书记 市长 您好 你好 希望 要求 导致 造成 影响 开发商 物业 公司 房子 买房 购买 规范 维护 通过
     处理 解决 落实 重视 关注 依托 进入 就读 占用 取消 增加 加强 实名 严重 打击 询问 请求 恳请 核实 查处 整治 尽快 尽早 及时 一下
     管理 施工 全国 国家 难道 知道 同时 当时 后来 原来 一名 普通 需要 关心 支持 无法 自己 进出 前面 后面 里面 楼上 楼下 咨询下 救命
-    一直 隔壁 就近 来自 途径 入住 坐标 定位 人在 求助 急 下雨
+    掉进 掉到 掉在 跳进 跳到 跳 落入 跌入 一直 隔壁 就近 来自 途径 入住 坐标 定位 人在 求助 急 下雨
 """)
 #: What stands before an ending without making a name of it.
 GENERIC = frozenset(
@@ -74,14 +76,22 @@ GENERIC = frozenset(
         公交 停 港 旧城 高等 职业 专科 一所 一家 一座 一处 几所 几家 特殊 初级 高级 完全 乡间 硬化 柏油 水泥 沥青 泥巴 砂石 烂泥
         二级 一级 高速 快速 绕行 消防 应急 隔离 邻 外地 我市 全市 本市 俩 跨海 跨江 长 危 拦河 医 电 骨科 综合 私人 社会 农民 村民
         居民 封控 考 老家 别人 旁 公 成人 培训 女生 男生 学区 休闲 高中 初中 建房 正规 民 惠民 县城 城里 镇上 村里 乡下 房 厂房 商住
-        整 省道 道 门前 屋后 门口 对面 附近 旁边 前面 后面 路边 长途 三轮 首诊 原本 时候 大街小 走街串 一进 进 出 村道 乡道 断头 某 某某 某个 市民
+        整 省道 道 门前 屋后 门口 对面 附近 旁边 前面 后面 路边 长途 三轮 首诊 原本 时候 大街小 走街串 一进 进 出 村道 乡道 断头 各大 某 某某 某个 市民
         乡镇 阿拉 上班 下班 放学 上学 回家 开车 骑车 游乐 急救 救护 警察 楼 门 车 人 打 打开 天 水 火葬 加 充电 交通 城管
     """)
 )
 #: Kinds of landmark that a division has one of, so that its own name is enough: 埇桥区政府.
-OF_A_DIVISION = frozenset(_words("医院 政府 火车站 高铁站 汽车站 机场 图书馆 博物馆 体育场 体育馆"))
+OF_A_DIVISION = frozenset(
+    _words("""
+        医院 政府 火车站 高铁站 汽车站 客运站 机场 图书馆 博物馆 体育场 体育馆 学院 大学 中学 东站 西站 南站 北站 大厦 广场 宾馆
+    """)
+)
+#: Kinds of landmark that a city has one of.
+ONE_OF_A_CITY = frozenset(_words("火车站 高铁站 汽车站 客运站 机场"))
+#: What shows that a town hall is a place, not an office that is spoken of.
+AT_HALLS = _words("门 大门 大院 广场 对面 附近 旁 东门 西门 南门 北门")
 #: Endings that one character makes a name with: 李村.
-ONE_CHARACTER = frozenset(_words("村 庄 屯 寨 巷 苑"))
+ONE_CHARACTER = frozenset(_words("村 庄 屯 寨 巷 苑 河里 河边 河中 河堤 河岸 湖里 湖边"))
 #: Roads named by a number or letters.
 NUMBERED = frozenset(_words("国道 省道 县道 高速 高速公路"))
 #: What announces an address.

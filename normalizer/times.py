@@ -47,6 +47,10 @@ _WORDS = tuple(_KINDS.items())
 _AUTOMATON = AhoCorasick(
     [word for word, _ in _WORDS], matchkind=MatchKind.LeftmostLongest, store_patterns=False
 )
+#: Code points to which a clause is looked at, to bound the work on a text without punctuation.
+_CLAUSE = 40
+#: Words of time that are looked at, to bound the work on a text of nothing else.
+_MOST_WORDS = 500
 _CLAUSE_ENDS = ",。;!?\n"
 _LIMITS = ("前", "后", "到", "至", "~", "-", "—", "–")
 
@@ -84,7 +88,7 @@ def find_time(folded: str, received_at: datetime) -> FoundTime | None:
         return None
     floor = 0
     now = received_at.replace(tzinfo=None, second=0, microsecond=0)
-    for index, at, end in words:
+    for index, at, end in words[:_MOST_WORDS]:
         word, kind = _WORDS[index]
         told = READERS[kind](folded, word, at, now) if at >= floor and kind != "skip" else None
         if told is None:
@@ -171,6 +175,7 @@ def _on_no_day(folded: str, start: int, clock: Clock, now: datetime) -> _Moment 
 
 def _clause(folded: str, start: int, end: int) -> tuple[str, str]:
     """What stands in the same clause before and after a span."""
-    begins = max(folded.rfind(mark, 0, start) for mark in _CLAUSE_ENDS)
-    ends = [at for mark in _CLAUSE_ENDS if (at := folded.find(mark, end)) >= 0]
-    return folded[begins + 1 : start], folded[end : min(ends, default=len(folded))]
+    before, after = folded[max(0, start - _CLAUSE) : start], folded[end : end + _CLAUSE]
+    begins = max(before.rfind(mark) for mark in _CLAUSE_ENDS)
+    ends = [at for mark in _CLAUSE_ENDS if (at := after.find(mark)) >= 0]
+    return before[begins + 1 :], after[: min(ends, default=len(after))]

@@ -24,6 +24,8 @@ from normalizer.errors import TryLater
 #: How much of an answer is read so that its connection can be used again; more is not worth it.
 ANSWER_BYTES = 16 * 1024
 ANSWER_S = 1.0
+#: At a time; emergencies have as many as there are of them.
+ORDINARY_CONNECTIONS = 64
 #: How a connection that the other side has closed meanwhile shows itself.
 _STALE = (
     aiohttp.ServerDisconnectedError,
@@ -84,13 +86,12 @@ class BackOffice:
 
     async def open(self) -> None:
         """Make both pools; connections are made when they are needed."""
-        self._ordinary = self._session()
-        self._urgent = self._session()
+        self._ordinary = self._session(ORDINARY_CONNECTIONS)
+        self._urgent = self._session(0)
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, limit: int) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            # The dispatcher bounds what is in flight.
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(limit=limit, ttl_dns_cache=60, keepalive_timeout=60),
             timeout=self._timeout,
             headers={"Content-Type": MEDIA_TYPE, "User-Agent": "intake-gateway"},
             cookie_jar=aiohttp.DummyCookieJar(),

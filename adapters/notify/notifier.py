@@ -13,8 +13,6 @@ from adapters.base import Item
 from channels.base import Message, Messenger
 from normalizer.errors import TryLater
 
-_PREFIX = "notify:"
-
 
 class _Data(msgspec.Struct):
     to: str
@@ -26,30 +24,35 @@ class _Event(msgspec.Struct):
 
 
 class Notifier:
-    """Adapter of every ``notify:<kind>``.
+    """Adapter of every ``notify:<kind>`` and ``answer:<kind>:<account>``.
 
     Args:
-        messengers: By kind: sms, phone, email.
+        messengers: By destination. ``notify:sms`` alarms a duty phone by any account of a kind;
+            ``answer:webhook:weibo`` answers a citizen by the account they wrote to.
     """
 
     def __init__(self, messengers: Mapping[str, Messenger]) -> None:
         self._messengers = messengers
 
     async def open(self) -> None:
-        """Nothing is needed: the channels own their connections."""
+        """Make every messenger ready."""
+        for messenger in set(self._messengers.values()):
+            await messenger.open()
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Let go of connections."""
+        for messenger in set(self._messengers.values()):
+            await messenger.close()
 
     async def deliver(self, item: Item) -> None:
         """Return once the carrier took the message.
 
         Raises:
-            TryLater: The carrier did not take it, or no channel of this kind can send.
+            TryLater: The carrier did not take it, or no configured channel can send there.
+            Gone: The carrier wants nothing more.
         """
-        kind = item.destination.removeprefix(_PREFIX)
-        messenger = self._messengers.get(kind)
+        messenger = self._messengers.get(item.destination)
         if messenger is None:
-            raise TryLater(f"no configured channel can send by {kind}")
+            raise TryLater("no configured channel can send there")
         data = msgspec.json.decode(item.body, type=_Event).data
         await messenger.send(data.to, Message(key=item.id, text=data.text, urgent=item.urgent))

@@ -7,44 +7,15 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from channels.base import Receipt, Reply, Request, Webhook
+from channels.base import Messenger, Receipt, Reply, Request, Webhook
 from channels.webhook.codec import Answer, File, Push, decode, key_of, verify
+from channels.webhook.messenger import PartnerMessenger
+from channels.webhook.settings import WebhookSettings
 from config.plugin import Plugin
-from config.settings import Section, as_list
 from normalizer.schema import Attachment, Inbound, Requester
-
-
-def _usable(secret: SecretStr) -> SecretStr:
-    key_of(secret.get_secret_value())
-    return secret
-
-
-def _web_address(url: str) -> str:
-    if re.match(r"https?://[^\s/]", url) is None:
-        raise ValueError("an http:// or https:// address")
-    return url
-
-
-Secret = Annotated[SecretStr, AfterValidator(_usable)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-
-
-class WebhookSettings(Section):
-    """A ``kind: webhook`` section."""
-
-    kind: Literal["webhook"] = "webhook"
-    name: str
-    #: ``whsec_<base64>``; a list while a secret is replaced: any of them is believed.
-    secret: Annotated[tuple[Secret, ...], BeforeValidator(as_list), Field(min_length=1)]
-    reply_url: WebAddress | None = None  #: where answers to citizens are posted, signed
-    #: What ``from`` is: a telephone number, the platform's user id, or to be told by its form.
-    sender: Literal["auto", "phone", "id"] = "auto"
-
 
 #: E.164, and the bare form of a mainland mobile number (eleven digits, 13… to 19…).
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -160,4 +131,8 @@ def _build(settings: WebhookSettings) -> Webhook:
     return PartnerWebhook(settings)
 
 
-plugin: Plugin[WebhookSettings, Webhook] = Plugin("webhook", WebhookSettings, _build)
+def _speak(settings: WebhookSettings) -> Messenger | None:
+    return PartnerMessenger(settings) if settings.reply_url is not None else None
+
+
+plugin: Plugin[WebhookSettings, Webhook] = Plugin("webhook", WebhookSettings, _build, _speak)

@@ -73,7 +73,7 @@ class Answer(Value, frozen=True, kw_only=True):
     message: str
 
 
-class Message(Value, frozen=True, kw_only=True):
+class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What is posted to a partner's ``reply_url`` for a citizen to read."""
 
     id: str  #: the same on every try

@@ -27,7 +27,7 @@ from gateway.store.base import (
 )
 from gateway.store.ops import from_us, to_us
 from gateway.store.sqlite_commit import Committer
-from gateway.store.sqlite_file import check_version, meaning, prepare, take_lock
+from gateway.store.sqlite_file import check_version, lock_of, meaning, prepare, take_lock
 from gateway.store.sqlite_process import ProcessEngine
 from gateway.store.sqlite_read import Reader, delivery_of
 from gateway.store.writer import Engine, Line, ThreadEngine
@@ -103,11 +103,14 @@ class SqliteStore:
 
     async def _take(self) -> int:
         # A writer process that is dying with its killed parent holds the lock a moment longer.
-        for _ in range(LOCK_TRIES):
-            with contextlib.suppress(StoreError):
-                return take_lock(self._path)
-            await asyncio.sleep(LOCK_PAUSE_S)
-        return take_lock(self._path)
+        for pause in (*[LOCK_PAUSE_S] * LOCK_TRIES, 0):
+            if (lock := take_lock(self._path)) is not None:
+                return lock
+            await asyncio.sleep(pause)
+        raise StoreError(
+            f"{self._path}: another gateway process runs on this store "
+            f"(it holds {lock_of(self._path)}); stop it first"
+        )
 
     def _start_reader(self) -> None:
         self._reader = reader = Reader(self._path, self._busy_s)

@@ -67,6 +67,14 @@ class Batch:
         changes: int = self.cursor.connection.changes()
         return changes
 
+    def changed_by_all(self, statement: str, bindings: list[tuple[Any, ...]]) -> int:
+        """Run a statement with each of the bindings and return how many rows changed in all."""
+        connection = self.cursor.connection
+        before: int = connection.total_changes()
+        self.cursor.executemany(statement, bindings)
+        after: int = connection.total_changes()
+        return after - before
+
     def last_number(self, day: int) -> int:
         """Return the last count given out on a day, 0 if none was."""
         if day not in self.numbers:
@@ -129,10 +137,7 @@ class Batch:
             self._deliveries = []
 
     def _flush_tickets(self) -> None:
-        connection = self.cursor.connection
-        before = connection.total_changes()
-        self.cursor.executemany(SQL["add_ticket"], self._tickets)
-        if connection.total_changes() - before != len(self._tickets):
+        if self.changed_by_all(SQL["add_ticket"], self._tickets) != len(self._tickets):
             raise Repeated
         self._tickets = []
 

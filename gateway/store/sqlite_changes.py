@@ -1,5 +1,6 @@
 """What each change does to the tables, within a transaction that somebody else began."""
 
+import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -162,17 +163,25 @@ def claim(batch: Batch, op: Claim) -> list[Any]:
 def settle(batch: Batch, op: Settle) -> None:
     """Write outcomes, and let the next of each finished delivery's stream have its turn."""
     batch.flush()
-    finished: list[tuple[int]] = []
+    done, others = [], []
     for outcome in op.outcomes:
-        seq, state, _, _ = outcome
-        if state not in ("done", "due", "dead"):
-            raise StoreError(f"a delivery cannot become {state!r}: nothing was written")
-        if batch.changed(SQL["settle"], *outcome) and state != "due":
-            finished.append((seq,))
-            batch.counted["dead"] += state == "dead"
-    if finished:
-        batch.counted["due"] -= len(finished)
-        batch.cursor.executemany(SQL["promote"], finished)
+        if outcome[1] not in ("done", "due", "dead"):
+            raise StoreError(f"a delivery cannot become {outcome[1]!r}: nothing was written")
+        if outcome[1] == "done":
+            done.append((outcome[0],))
+        else:
+            others.append(outcome)
+    finished = [seq for (seq,) in done]
+    batch.counted["due"] -= batch.changed_by_all(SQL["settle_done"], done)
+    for seq, state, *more in others:
+        if batch.changed(SQL["settle"], seq, state, *more) and state == "dead":
+            finished.append(seq)
+            batch.counted["dead"] += 1
+            batch.counted["due"] -= 1
+    # Settled before or not, asking for successors does no harm: see the statement.
+    waited_for = batch.rows(SQL["with_successors"], json.dumps(finished))
+    if waited_for:
+        batch.cursor.executemany(SQL["promote"], waited_for)
 
 
 def redo(batch: Batch, op: Redo) -> bool:

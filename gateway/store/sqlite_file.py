@@ -59,15 +59,16 @@ def check_version(version: str) -> None:
         )
 
 
-def take_lock(path: Path) -> int:
+def take_lock(path: Path) -> int | None:
     """Return the descriptor that holds the store for this process until it is closed.
 
-    The lock belongs to the open file, so a child that inherits it holds it on.
+    The lock belongs to the open file, so a child that inherits it holds it on. None: another
+    process has it.
 
     Raises:
-        StoreError: Another process has it, or the folder cannot be written.
+        StoreError: The folder cannot be written.
     """
-    lock = path.with_name(path.name + ".lock")
+    lock = lock_of(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -77,10 +78,13 @@ def take_lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise StoreError(
-            f"{path}: another gateway process runs on this store (it holds {lock}); stop it first"
-        ) from None
+        return None
     return descriptor
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file whose lock belongs to the gateway process of a store."""
+    return path.with_name(path.name + ".lock")
 
 
 def _create(path: Path) -> None:

@@ -33,10 +33,12 @@ def partner_message(text: str, **fields: Any) -> dict[str, Any]:
     return {"id": uuid4().hex, "from": f"user-{uuid4().hex[:8]}", "text": text, **fields}
 
 
-async def push(client: Client, message: Mapping[str, Any] | str, **more: Any) -> Answer:
-    """Push a message to the channel ``weibo``, signed."""
-    body = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
-    headers = signed(PARTNER_SECRET, body, **more)
+async def push(
+    client: Client, given: Mapping[str, Any] | str, message: str | None = None
+) -> Answer:
+    """Push to the channel ``weibo``, signed; ``message`` is the ``webhook-id``."""
+    body = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    headers = signed(PARTNER_SECRET, body, message)
     return await client.post("/channels/webhook/weibo", data=body.encode(), headers=headers)
 
 

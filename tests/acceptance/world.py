@@ -90,10 +90,13 @@ class World:
 
 
 @asynccontextmanager
-async def opened(folder: Path, **sections: Any) -> AsyncIterator[World]:
+async def opened(
+    folder: Path, *, retry_for: str = "3d", **sections: Any
+) -> AsyncIterator[World]:
     """Run a gateway with sections of the configuration replaced, and end it afterwards."""
     office = await BackOffice().start()
     chosen = settings(office.url) | sections
+    chosen["adapters"][0]["retry_for"] = retry_for
     gateway = Gateway(write_config(folder / "config" / "gateway.yaml", chosen))
     try:
         await gateway.start()

@@ -540,6 +540,29 @@ async def test_a_lease_that_ended_here_is_not_tried_twice(scene: Scene) -> None:
     assert len(script.tried) == 1
 
 
+async def test_a_lease_that_is_too_short_is_taken_anew(scene: Scene) -> None:
+    """What waited so long for its try that its lease could end during it is claimed again first."""
+    release = asyncio.Event()
+    script = Script(scene.clock, lambda _item: release.wait())
+    dispatcher = scene.dispatcher(
+        backoffice=script, options=Options(ordinary=1, ahead=1, poll_s=1e6)
+    )
+    await scene.accept()
+    await scene.accept()
+    dispatcher.start()
+    await scene.until(lambda: script.under_way)
+    await scene.until_all("leased", 2)
+    await scene.clock.advance(6)
+    scene.store.broken["claim"] = StoreError("busy")
+    release.set()
+    await scene.until_all("done", 1)
+    await scene.clock.settle()
+    assert len(script.tried) == 1
+    scene.store.broken.clear()
+    await scene.clock.advance(2)
+    await scene.until_all("done", 2)
+
+
 async def test_a_try_has_an_end(scene: Scene) -> None:
     """An adapter that never returns is given up before the lease ends."""
     script = Script(scene.clock, forever)

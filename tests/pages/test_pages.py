@@ -1,5 +1,6 @@
 """The citizens' pages as a browser without script uses them, over real sockets."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -214,6 +215,25 @@ async def test_too_large_a_file_keeps_the_words(core: FakeCore, browser: ClientS
     assert TEXT in got.text
     assert "每个不超过 10 MB" in got.text
     assert got.value("key") == "form-" + "k" * 22
+
+
+async def test_the_answer_waits_for_the_end_of_a_slow_upload(browser: ClientSession) -> None:
+    """A browser that is still sending gets to read what is wrong, not a broken connection."""
+    base = browser._base_url
+    assert base is not None
+    stream, out = await asyncio.open_connection(base.host, base.port)
+    large = b"--B\r\nContent-Disposition: form-data; name=text\r\n\r\n" + b"x" * 200_000
+    rest = b"\r\n--B--\r\n"
+    head = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n"
+    kind = "Content-Type: multipart/form-data; boundary=B\r\n\r\n"
+    out.write((head % len(large + rest) + kind).encode() + large)
+    answer = asyncio.ensure_future(stream.readline())
+    await asyncio.wait({answer}, timeout=0.3)
+    assert not answer.done()
+    out.write(rest)
+    assert (await answer).startswith(b"HTTP/1.1 413")
+    out.close()
+    await out.wait_closed()
 
 
 async def test_a_broken_form_is_answered_with_a_page(browser: ClientSession) -> None:

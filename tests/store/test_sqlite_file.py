@@ -251,6 +251,7 @@ async def test_the_log_is_copied_back(path: Path) -> None:
         ("write", "claim", "deliveries_claim"),
         ("write", "is_waiting", "deliveries_order"),
         ("write", "promote", "deliveries_order"),
+        ("write", "with_successors", "deliveries_order"),
         ("write", "free_leases", "deliveries_rare"),
         ("write", "ticket_of_key", "tickets_key"),
         ("read", "next_due", "deliveries_claim"),

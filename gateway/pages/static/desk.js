@@ -55,7 +55,7 @@
     const node = clone("t-step");
     const ours = step.by === "gateway";
     put(node, "at", clockTime(step.at, 19));
-    put(node, "event", texts[step.event] || step.event);
+    put(node, "event", (texts[step.event] || step.event) + (step.times > 1 ? ` ×${step.times}` : ""));
     put(node, "by", ours ? texts.gateway : step.by);
     put(node, "text", step.text || "");
     show(node, "text", Boolean(step.text) && !ours);
@@ -71,13 +71,16 @@
     show(node, "service", incident.service !== desk);
     put(node, "count", `${incident.reports.length} ${texts.reports}`);
     put(node, "place", incident.place_text || texts.no_place);
-    put(node, "summary", incident.summary);
+    put(node, "kind", incident.kind_label || "");
+    show(node, "kind", Boolean(incident.kind_label));
     part(node, "words").replaceChildren(...incident.words.map(fillReport));
     part(node, "steps").replaceChildren(...incident.steps.map(fillStep));
     const contacts = part(node, "contacts");
-    contacts.hidden = incident.contacts.length === 0;
+    const shown = new Set(incident.words.map((word) => word.phone));
+    const more = incident.contacts.filter((number) => !shown.has(number));
+    contacts.hidden = more.length === 0;
     contacts.replaceChildren(contacts.firstElementChild);
-    for (const number of incident.contacts.slice(0, 8)) contacts.append(" ", telephone(number));
+    for (const number of more.slice(0, 8)) contacts.append(" ", telephone(number));
     show(node, "acknowledge", state !== "acknowledged");
     tick(node, incident);
   }
@@ -117,7 +120,9 @@
 
   function arrange() {
     const shown = [...cards.values()].filter((card) => card.incident);
-    shown.sort((a, b) => Date.parse(b.incident.opened_at) - Date.parse(a.incident.opened_at));
+    // Drills never stand before the real.
+    shown.sort(({ incident: a }, { incident: b }) =>
+      a.exercise - b.exercise || Date.parse(b.opened_at) - Date.parse(a.opened_at));
     const lists = { waiting: [], taken: [] };
     for (const card of shown) lists[unanswered.has(card.incident.state) ? "waiting" : "taken"].push(card.node);
     for (const [name, nodes] of Object.entries(lists)) {

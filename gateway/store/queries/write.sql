@@ -81,6 +81,17 @@ SET state = ?2, turn = CASE ?2 WHEN 'due' THEN turn END, due_at = coalesce(?3, d
     last_error = coalesce(?4, last_error)
 WHERE seq = ?1 AND state = 'leased';
 
+-- name: settle_done
+UPDATE deliveries SET state = 'done', turn = NULL WHERE seq = ?1 AND state = 'leased';
+
+-- name: with_successors
+-- Those of the finished deliveries behind which others wait.
+SELECT ended.seq FROM json_each(?1) AS given JOIN deliveries AS ended ON ended.seq = given.value
+WHERE EXISTS (
+    SELECT 1 FROM deliveries AS next
+    WHERE next.destination = ended.destination AND next.stream = ended.stream AND next.turn = 0
+);
+
 -- name: promote
 -- The next in the line that delivery ?1 stood in gets its turn, unless another has it already.
 UPDATE deliveries SET turn = 1

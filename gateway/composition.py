@@ -1,0 +1,274 @@
+"""Putting the gateway together: the only place that constructs its parts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from adapters.base import Adapter
+from adapters.notify.notifier import Notifier
+from channels.base import Listener, Messenger, Webhook
+from channels.webhook.codec import key_of
+from config.load import Loaded
+from config.plugin import Plugin
+from config.settings import Settings, as_list
+from gateway import backoffice, citizen_api, citizen_pages, deskpage, emergency, http
+from gateway.accept import Intake
+from gateway.backoffice import BackOffice, answer_destination
+from gateway.blobs import Blobs
+from gateway.citizen import Citizen
+from gateway.clock import Clock
+from gateway.compose import Rules
+from gateway.deskstream import Site
+from gateway.destination import Outlet
+from gateway.dispatch import Dispatcher
+from gateway.emergency import Emergency
+from gateway.health import Health, Part, State
+from gateway.ids import new_id
+from gateway.metrics import Metrics
+from gateway.page_views import Views
+from gateway.portal import Portal, failure
+from gateway.roster import Roster
+from gateway.rules import work_rules
+from gateway.store.base import Store
+from gateway.view import Public
+from normalizer.place import same_place
+
+Plugins = Mapping[str, Plugin[Any, Any]]
+
+
+@dataclass(slots=True)
+class Force:
+    """What is in force: replaced by a reload, read at each use."""
+
+    settings: Settings
+    rules: Rules
+    roster: Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What everything else stands on."""
+
+    loaded: Loaded
+    force: Force
+    clock: Clock
+    store: Store
+    metrics: Metrics
+    public: Public
+    blobs: Blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that was constructed."""
+
+    base: Base
+    dispatcher: Dispatcher
+    emergency: Emergency
+    intake: Intake
+    citizen: Citizen
+    front: http.Front
+    web: web.Application
+    adapters: Sequence[Adapter]
+    listeners: Mapping[str, Listener]
+
+
+def attachments_folder(settings: Settings) -> Path:
+    """Return the folder of attachments: beside the embedded store, else under ``var``."""
+    path = settings.store.url.removeprefix("sqlite:///").partition("?")[0]
+    if path != settings.store.url.partition("?")[0]:
+        return Path(path).parent / "attachments"
+    return Path("var/attachments")
+
+
+def name_of(section: Mapping[str, Any], plugin: Plugin[Any, Any]) -> str:
+    """Return a section's name, its plug-in's default where it gives none."""
+    name: str = plugin.check(section).name
+    return name
+
+
+def assemble(
+    base: Base, channels: Plugins, adapters: Plugins, messengers: Mapping[str, Messenger]
+) -> Parts:
+    """Return every part of a gateway, wired and not started.
+
+    Raises:
+        ConfigError: A section cannot be built.
+    """
+    settings, force = base.loaded.settings, base.force
+    built = [
+        (s["kind"], name_of(s, channels[s["kind"]]), channels[s["kind"]].open(s))
+        for s in settings.channels
+    ]
+    outlets = _outlets(settings, adapters)
+    speakers = {**_speakers(settings, channels), **messengers}
+    notifier = Notifier(speakers)
+    outlets["notify"] = Outlet(notifier)
+    outlets["answer"] = Outlet(notifier)
+    dispatcher = Dispatcher(base.store, outlets, base.public, base.clock, base.metrics)
+    alarm = emergency.build(
+        settings,
+        emergency.Needs(
+            store=base.store,
+            clock=base.clock,
+            outbox=dispatcher,
+            public=base.public,
+            new_id=new_id,
+            same_place=same_place,
+            roster=lambda: force.roster,
+            kind_label=lambda kind: _kind_label(force.rules, kind),
+        ),
+    )
+    # An emergency that could not be handed over for days is still one.
+    outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
+    intake = Intake(
+        base.store, lambda: force.rules, base.clock, alarm.index, dispatcher, base.metrics
+    )
+    citizen = Citizen(
+        base.store, lambda: force.rules, base.clock, base.public, alarm.index, dispatcher
+    )
+    office = BackOffice(
+        base.store,
+        base.clock,
+        base.public,
+        _office_keys(settings, adapters),
+        lambda: work_rules(force.rules),
+        dispatcher,
+        frozenset(speakers),
+    )
+    front = _front(base, built, intake, dispatcher, alarm)
+    return Parts(
+        base=base,
+        dispatcher=dispatcher,
+        emergency=alarm,
+        intake=intake,
+        citizen=citizen,
+        front=front,
+        web=_application(base, front, citizen, alarm, office),
+        adapters=list({id(o.adapter): o.adapter for o in outlets.values()}.values()),
+        listeners={f"{k}:{n}": c for k, n, c in built if hasattr(c, "run")},
+    )
+
+
+def _kind_label(rules: Rules, kind: str) -> str | None:
+    known = rules.rulebook.kinds.get(kind)
+    return known.label if known else None
+
+
+def _speakers(settings: Settings, channels: Plugins) -> dict[str, Messenger]:
+    """Return the channels' ways out by destination; the first of a kind serves alarms."""
+    speakers: dict[str, Messenger] = {}
+    for section in settings.channels:
+        plugin = channels[section["kind"]]
+        messenger = plugin.speak(plugin.check(section)) if plugin.speak else None
+        if messenger is not None:
+            speakers[answer_destination(plugin.name, name_of(section, plugin))] = messenger
+            speakers.setdefault(f"notify:{plugin.name}", messenger)
+    return speakers
+
+
+def _outlets(settings: Settings, adapters: Plugins) -> dict[str, Outlet]:
+    outlets = {}
+    for section in settings.adapters:
+        plugin = adapters[section["kind"]]
+        checked = plugin.check(section)
+        outlets[checked.name] = Outlet(plugin.build(checked), checked.retry_for)
+    return outlets
+
+
+def _front(
+    base: Base,
+    built: Sequence[tuple[str, str, Any]],
+    intake: Intake,
+    dispatcher: Dispatcher,
+    alarm: Emergency,
+) -> http.Front:
+    webhooks: dict[tuple[str, str], Webhook] = {
+        (kind, name): channel for kind, name, channel in built if hasattr(channel, "parse")
+    }
+    portal = next(((n, c) for k, n, c in built if k == "web"), None)
+    running = {f"{kind}:{name}": Part(state=State.OK) for kind, name, _ in built}
+    return http.Front(
+        intake=intake,
+        store=base.store,
+        blobs=base.blobs,
+        clock=base.clock,
+        metrics=base.metrics,
+        health=Health(
+            base.store,
+            base.clock,
+            {
+                "channels": lambda: running,
+                "adapters": dispatcher.health,
+                "queue": alarm.state.parts,
+            },
+        ),
+        secret=base.store.secret,
+        webhooks=webhooks,
+        portal=portal[1] if portal else None,
+        portal_name=portal[0] if portal else "",
+        remote=http.remote_reader(base.loaded.settings.http.trusted_proxies),
+    )
+
+
+def _application(
+    base: Base,
+    front: http.Front,
+    citizen: Citizen,
+    alarm: Emergency,
+    office: BackOffice,
+) -> web.Application:
+    force = base.force
+    app = web.Application(client_max_size=http.JSON_BYTES, middlewares=[http.middleware(front)])
+    app.add_routes(http.routes(front))
+    app.add_routes(citizen_api.routes(citizen, front.remote))
+    app.add_routes(backoffice.routes(office))
+    site = Site(
+        store=base.store,
+        roster=lambda: force.roster,
+        liaison=alarm.liaison,
+        feed=alarm.feed,
+        clock=base.clock,
+        public=base.public,
+    )
+    app.add_routes(deskpage.routes(site))
+    if front.portal is not None:
+        portal = _portal(base, front, citizen)
+        app.add_routes(citizen_pages.routes(portal))
+        front.page_missing = lambda request: failure(portal.views, request, 404)
+    return app
+
+
+def _office_keys(settings: Settings, adapters: Plugins) -> dict[str, tuple[bytes, ...]]:
+    return {
+        name_of(s, adapters[s["kind"]]): _keys(s)
+        for s in settings.adapters
+        if s["kind"] == "backoffice"
+    }
+
+
+def _keys(section: Mapping[str, Any]) -> tuple[bytes, ...]:
+    secrets = as_list(section["secret"])
+    return tuple(key_of(str(secret)) for secret in secrets)  # type: ignore[attr-defined]  # a list
+
+
+def _portal(base: Base, front: http.Front, citizen: Citizen) -> Portal:
+    settings = base.loaded.settings
+    return Portal(
+        account=front.portal_name,
+        accept=front.intake.accept,
+        tickets=citizen,
+        blobs=base.blobs,
+        clock=base.clock,
+        zone=settings.instance.zone,
+        views=Views(
+            settings.instance.name,
+            settings.instance.zone,
+            secure=settings.http.public_url.startswith("https:"),
+        ),
+        remote=front.remote,
+    )

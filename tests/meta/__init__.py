@@ -1,0 +1,1 @@
+"""What the project says of itself holds: documentation, packaging and the rules of the source."""
