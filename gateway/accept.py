@@ -68,33 +68,31 @@ class Repeats:
     """What each citizen said lately, to link a repeat to its first ticket."""
 
     def __init__(self) -> None:
-        self._numbers: OrderedDict[tuple[str, str], tuple[datetime, str]] = OrderedDict()
+        self._numbers: OrderedDict[int, tuple[datetime, str]] = OrderedDict()
 
-    @staticmethod
-    def _key(ticket: Ticket) -> tuple[str, str] | None:
+    def key(self, ticket: Ticket, folded: str) -> int | None:
+        """Return what the matter is known by; None for a citizen who cannot be told from others."""
         who = ticket.requester
         known = who.phone or who.wechat or who.email
-        if not known:
-            return None
-        words = "".join(c for c in ticket.content.text if c.isalnum())
-        return known, words
+        return hash((known, folded)) if known else None
 
-    def first(self, ticket: Ticket) -> str | None:
+    def first(self, key: int | None, now: datetime) -> str | None:
         """Return the number of the same citizen's ticket with the same words, if recent."""
-        key = self._key(ticket)
-        found = self._numbers.get(key) if key else None
-        if found is None or ticket.received_at - found[0] > REPEAT_WINDOW:
-            return None
-        return found[1]
+        found = self._numbers.get(key) if key is not None else None
+        return found[1] if found and now - found[0] <= REPEAT_WINDOW else None
 
-    def remember(self, ticket: Ticket, number: str) -> None:
-        """Keep the matter, unless it repeats one that is kept already."""
-        key = self._key(ticket)
-        if key is None or ticket.duplicate_of is not None:
+    def remember(self, key: int | None, now: datetime, number: str) -> None:
+        """Keep the number of a matter's first ticket."""
+        if key is None:
             return
-        self._numbers[key] = (ticket.received_at, number)
+        self._numbers[key] = (now, number)
         if len(self._numbers) > REPEATS_KEPT:
             self._numbers.popitem(last=False)
+
+
+def day_of(at: datetime) -> str:
+    """Return the day as ``YYYYMMDD``."""
+    return f"{at.year:04}{at.month:02}{at.day:02}"
 
 
 def lane_of(urgency: Urgency, *, verify: bool) -> Lane:
@@ -130,7 +128,8 @@ class Intake:
             StoreError: Nothing was stored; the carrier should send it again.
         """
         composed = await self._compose(inbound)
-        acceptance = self._plan(inbound, composed)
+        matter = self.repeats.key(composed.ticket, composed.folded)
+        acceptance = self._plan(inbound, composed, matter)
         added = await self._store.add(acceptance)
         if added.duplicate:
             return await self._repeat(inbound, added)
@@ -139,7 +138,8 @@ class Intake:
         self._outbox.hand_over(added.leased)
         for delivery in acceptance.deliveries:
             self._outbox.wake(delivery.destination, delivery.lane)
-        self.repeats.remember(ticket, added.number)
+        if ticket.duplicate_of is None:
+            self.repeats.remember(matter, ticket.received_at, added.number)
         self._metrics.accepted(ticket, composed.judge_s)
         status = Status(acceptance.events[0].event)
         return self._receipt(ticket, added.number, status, added.incidents, duplicate=False)
@@ -150,10 +150,10 @@ class Intake:
         # A long letter is read beside the loop, so that no emergency waits for its end.
         return await asyncio.to_thread(compose, inbound, self._rules(), new_id())
 
-    def _plan(self, inbound: Inbound, composed: Composed) -> Acceptance:
+    def _plan(self, inbound: Inbound, composed: Composed, matter: int | None) -> Acceptance:
         now = self._clock.now()
         ticket = composed.ticket
-        if first := self.repeats.first(ticket):
+        if first := self.repeats.first(matter, ticket.received_at):
             ticket = msgspec.structs.replace(ticket, duplicate_of=first)
         taken_on = ticket.acceptance.decision == "accepted"
         event = "draft" if inbound.draft else "accepted" if taken_on else "refused"
@@ -167,7 +167,7 @@ class Intake:
             digest=inbound.digest,
             raw=inbound.raw,
             raw_type=inbound.raw_type,
-            number_on=ticket.received_at.strftime("%Y%m%d"),
+            number_on=day_of(ticket.received_at),
             events=(NewEvent(at=now, event=event, by="gateway", text=ticket.acceptance.reason),),
             deliveries=(
                 NewDelivery(

@@ -9,11 +9,21 @@ by the next report that joins it, and one closed meanwhile is raised afresh.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from gateway.likeness import WINDOW, SamePlace, Trace, group_of, likeness, trace_of
+from gateway.likeness import (
+    WINDOW,
+    SamePlace,
+    Signs,
+    Trace,
+    group_of,
+    likeness,
+    trace_of,
+)
 from gateway.roster import Roster
 from gateway.store.base import IncidentReport, Lane, NewDelivery, Store, StoredIncident
 from normalizer.schema import EMERGENCY_SERVICES, Incident, Place, Service, Ticket, Urgency
@@ -24,8 +34,10 @@ OPEN = ("raised", "acknowledged", "escalated", "returned")
 UNANSWERED = ("raised", "escalated", "returned")
 #: Open happenings remembered; one that is forgotten is only raised twice.
 _KEPT = 4096
-#: Newest happenings of a kind that a report is compared with.
-_COMPARED = 256
+#: Newest happenings of a kind that a report is held against, and the most whose places are
+#: compared in full: a storm of emergencies must not keep the next one waiting.
+_LOOKED_AT = 512
+_COMPARED = 12
 _TRACES = 8
 _SUMMARY = 120
 _PAGE = 200
@@ -95,18 +107,23 @@ def summarize(ticket: Ticket, kind_label: str | None) -> str:
 class _Entry:
     """An open incident and the reports it is known by: the first, and the latest others."""
 
-    __slots__ = ("id", "last_at", "traces")
+    __slots__ = ("id", "last_at", "signs", "traces")
 
     def __init__(self, incident_id: str, at: datetime) -> None:
         self.id = incident_id
         self.last_at = at
         self.traces: list[Trace] = []
+        self.signs = Signs()
 
     def add(self, trace: Trace, now: datetime) -> None:
         self.last_at = max(self.last_at, now)
         self.traces.append(trace)
+        self.signs.add(trace)
         if len(self.traces) > _TRACES:
             del self.traces[1]
+            self.signs = Signs()
+            for kept in self.traces:
+                self.signs.add(kept)
 
 
 #: Service, group of kinds, drill or not: only reports that agree in all three can join.
@@ -123,6 +140,8 @@ class IncidentIndex:
         new_id: Callable[[], str],
         kind_label: Callable[[str], str | None] = lambda _: None,
         changed: Callable[[str], None] = lambda _: None,
+        *,
+        kept: int = _KEPT,
     ) -> None:
         """Make an empty index; `seed` fills it.
 
@@ -132,12 +151,14 @@ class IncidentIndex:
             new_id: Makes ids.
             kind_label: What people call a kind of happening.
             changed: Told of each incident that a confirmed report raised or joined.
+            kept: Open happenings remembered.
         """
         self._roster = roster
         self._same_place = same_place
         self._new_id = new_id
         self._kind_label = kind_label
         self._changed = changed
+        self._kept = kept
         self._open: dict[_Key, OrderedDict[str, _Entry]] = {}
         self._keys: OrderedDict[str, _Key] = OrderedDict()  #: incident id -> where it is
         self._asked: OrderedDict[str, Trace] = OrderedDict()  #: fresh id -> until confirmed
@@ -154,10 +175,11 @@ class IncidentIndex:
         group = group_of(ticket.kind)
         kind_label = self._kind_label(ticket.kind) if ticket.kind else None
         summary = summarize(ticket, kind_label)
+        same = cache(self._same_place)  # the services' incidents have their places in common
         result = []
         for service in services:
             key = (service.value, group, ticket.exercise)
-            incident_id = self._place(key, trace, now)
+            incident_id = self._place(key, trace, now, same)
             report = self._report(ticket, service.value, incident_id, summary, now)
             self._asked[report.fresh_id] = trace
             result.append(report)
@@ -206,10 +228,9 @@ class IncidentIndex:
                 ticket = found.ticket
                 entry.add(trace_of(ticket, fold(ticket.content.text)), ticket.received_at)
 
-    def _place(self, key: _Key, trace: Trace, now: datetime) -> str:
+    def _place(self, key: _Key, trace: Trace, now: datetime, same: SamePlace) -> str:
         """Return the id of the incident that a report belongs to, and remember the report."""
-        entries = self._open.get(key)
-        found = self._find(entries, key[1], trace, now) if entries else None
+        found = self._find(key, trace, now, same)
         if found is None:
             found = self._insert(key, self._new_id(), now)
         else:
@@ -218,16 +239,19 @@ class IncidentIndex:
         found.add(trace, now)
         return found.id
 
-    def _find(
-        self, entries: OrderedDict[str, _Entry], group: str | None, trace: Trace, now: datetime
-    ) -> _Entry | None:
+    def _find(self, key: _Key, trace: Trace, now: datetime, same: SamePlace) -> _Entry | None:
+        entries, group = self._open.get(key), key[1]
+        if not entries or trace.another:
+            return None
+        promising: list[tuple[int, _Entry]] = []
+        for entry in islice(reversed(entries.values()), _LOOKED_AT):
+            worth = entry.signs.promise(trace)
+            if worth and now - entry.last_at <= WINDOW:
+                promising.append((worth, entry))
+        promising.sort(key=lambda pair: -pair[0])  # stable: the newest first among equals
         best, score = None, 0.0
-        for compared, entry in enumerate(reversed(entries.values())):
-            if compared >= _COMPARED:
-                break
-            if now - entry.last_at > WINDOW:
-                continue
-            alike = likeness(trace, entry.traces, group, self._same_place)
+        for _, entry in promising[:_COMPARED]:
+            alike = likeness(trace, entry.traces, group, same)
             if alike > score:
                 best, score = entry, alike
         return best
@@ -236,7 +260,7 @@ class IncidentIndex:
         entry = _Entry(incident_id, at)
         self._open.setdefault(key, OrderedDict())[incident_id] = entry
         self._keys[incident_id] = key
-        while len(self._keys) > _KEPT:
+        while len(self._keys) > self._kept:
             self.forget(next(iter(self._keys)))
         return entry
 

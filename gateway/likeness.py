@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from normalizer.schema import Place, Ticket, Value
+from normalizer.text import fold
 
 #: Likeness of two places, 0 to 1: `normalizer.place.same_place`.
 SamePlace = Callable[[Place, Place], float]
@@ -15,11 +16,14 @@ SamePlace = Callable[[Place, Place], float]
 #: Reports join within this time of the happening's last report. Source: contract section 7 says
 #: minutes; ours.
 WINDOW = timedelta(minutes=30)
-#: The same for what befalls one person, and where only the sender or the wording speaks for it.
+#: The same where a place says less: what befalls a person, and where only the sender or the
+#: wording speaks for it.
 NARROW_WINDOW = timedelta(minutes=10)
-#: Likeness of places from which they are one place.
+#: Likeness of places from which they are one place: one road, one estate, next door.
 ONE_PLACE = 0.8
-#: The same for what befalls one person: two patients in one street are two incidents.
+#: One name: a bridge, a square. For what befalls a person before many witnesses.
+ONE_NAME = 0.9
+#: One door. For what befalls a person: two patients in one square are two incidents.
 ONE_DOOR = 0.95
 #: Likeness below which they are two places, whoever says so.
 TWO_PLACES = 0.3
@@ -44,8 +48,15 @@ _ANOTHER = (
 _GROUPS = {"explosion": "fire", "wire": "electric"}
 #: Calls for help that say nothing of what happened: never one by place alone.
 _UNSAID = frozenset({"help", "ambulance", "firefighters", "officers", "hidden"})
-#: Kinds that many witness and that spread; all others befall one person or one household.
+#: Kinds that spread and that a whole street sees.
 _WIDE = frozenset({"fire", "gas", "chemical", "collapse", "flood", "traffic", "electric"})
+#: Kinds that befall a person before many witnesses; all others befall a person or a household.
+_SEEN = frozenset({"drowning", "suicide", "threat", "violence", "lift", "outdoor"})
+#: Characters that many addresses share: two of them in a row tell no place.
+_COMMON = frozenset(
+    "0123456789一二三四五六七八九十第号楼区小路街道巷弄栋幢座单元层室村镇乡县市省大厦广场"
+    "附近对面旁边口门东西南北中的在和与里内外上下前后交叉"
+)
 
 
 class Trace(Value, frozen=True, kw_only=True):
@@ -56,6 +67,7 @@ class Trace(Value, frozen=True, kw_only=True):
     precise: bool  #: the place names more than a district
     senders: frozenset[str]
     wording: frozenset[str]  #: trigrams of a long text; empty for a short one
+    marks: frozenset[str] = frozenset()  #: pairs of characters that tell the place from others
     another: bool = False  #: the text speaks of one more happening
 
 
@@ -72,6 +84,7 @@ def trace_of(ticket: Ticket, folded: str) -> Trace:
         precise=is_precise(ticket.place),
         senders=_senders(ticket),
         wording=_wording(folded),
+        marks=_marks(ticket.place),
         another=any(word in folded for word in _ANOTHER),
     )
 
@@ -86,29 +99,64 @@ def is_precise(place: Place) -> bool:
     return len(rest.strip()) >= 2
 
 
+class Signs:
+    """What all reports of a happening show, to pass over those that cannot be meant quickly."""
+
+    __slots__ = ("anywhere", "marks", "positions", "senders", "wordings")
+
+    def __init__(self) -> None:
+        self.senders: set[str] = set()
+        self.marks: set[str] = set()
+        self.positions = False  #: some report has coordinates
+        self.anywhere = False  #: some report's place has no marks
+        self.wordings = False  #: some report without a place has a long text
+
+    def add(self, trace: Trace) -> None:
+        """Add one report's."""
+        self.senders |= trace.senders
+        self.marks |= trace.marks
+        if trace.precise:
+            self.positions |= trace.place.latitude is not None
+            self.anywhere |= not trace.marks
+        else:
+            self.wordings |= bool(trace.wording)
+
+    def promise(self, report: Trace) -> int:
+        """Return how much it is worth to ask for the `likeness`: 0 only if it would be 0."""
+        if not self.senders.isdisjoint(report.senders):
+            return 2
+        if not report.precise:
+            return 2 if self.wordings and report.wording else 0
+        if not self.marks.isdisjoint(report.marks):
+            return 2
+        weak = self.anywhere or (self.marks and not report.marks)
+        return 1 if weak or (self.positions and report.place.latitude is not None) else 0
+
+
 def likeness(report: Trace, earlier: Iterable[Trace], group: str | None, same: SamePlace) -> float:
     """Return how surely ``report`` tells of the happening of ``earlier``: 0 not, 1 surely."""
     if report.another:
         return 0.0
     best = 0.0
+    places: dict[Place, float] = {}
     for trace in earlier:
-        alike = _alike(report, trace, group, same)
-        if alike < 0:
-            return 0.0
-        best = max(best, alike)
+        place = None
+        if report.precise and trace.precise:
+            place = places.get(trace.place)
+            if place is None:
+                place = places[trace.place] = same(report.place, trace.place)
+            if place < TWO_PLACES:
+                return 0.0
+        best = max(best, _alike(report, trace, group, place))
     return best
 
 
-def _alike(one: Trace, other: Trace, group: str | None, same: SamePlace) -> float:
-    """Return the likeness of two reports, below 0 if they cannot be of one happening."""
+def _alike(one: Trace, other: Trace, group: str | None, place: float | None) -> float:
+    """Return the likeness of two reports; ``place``: of their places, if both tell one."""
     soon = abs(one.at - other.at) <= NARROW_WINDOW
     sender = soon and not one.senders.isdisjoint(other.senders)
-    if one.precise and other.precise:
-        place = same(one.place, other.place)
-        if place < TWO_PLACES:
-            return -1.0
-        wide = group in _WIDE
-        if group is not None and (wide or soon) and place >= (ONE_PLACE if wide else ONE_DOOR):
+    if place is not None:
+        if group is not None and place >= _needed(group) and (soon or group in _WIDE):
             return place
         return ONE_PLACE if sender and place >= ONE_PLACE else 0.0
     if sender:
@@ -116,6 +164,10 @@ def _alike(one: Trace, other: Trace, group: str | None, same: SamePlace) -> floa
     if soon and not one.precise and not other.precise and _same_wording(one, other):
         return ONE_PLACE
     return 0.0
+
+
+def _needed(group: str) -> float:
+    return ONE_PLACE if group in _WIDE else ONE_NAME if group in _SEEN else ONE_DOOR
 
 
 def _same_wording(one: Trace, other: Trace) -> bool:
@@ -132,6 +184,17 @@ def _wording(folded: str) -> frozenset[str]:
     if len(letters) < _WORDING_LEAST:
         return frozenset()
     return frozenset(letters[i : i + 3] for i in range(len(letters) - 2))
+
+
+def _marks(place: Place) -> frozenset[str]:
+    text = fold(place.text or "")
+    pairs = (text[i : i + 2] for i in range(len(text) - 1))
+    divisions = "".join(n for n in (place.province, place.city, place.district) if n)
+    return frozenset(
+        pair
+        for pair in pairs
+        if pair.isalnum() and not _COMMON.issuperset(pair) and pair not in divisions
+    )
 
 
 def _senders(ticket: Ticket) -> frozenset[str]:

@@ -38,10 +38,15 @@ class Metrics:
             registry=registry,
         )
         self._gauges: dict[str, Gauge] = {}
+        self._of_ticket: dict[tuple[str, str], Counter] = {}  #: looking labels up costs more
 
     def accepted(self, ticket: Ticket, judge_s: float) -> None:
         """Count a stored ticket."""
-        self._accepted.labels(ticket.channel.kind, ticket.urgency.value).inc()
+        labels = (ticket.channel.kind, ticket.urgency.value)
+        counter = self._of_ticket.get(labels)
+        if counter is None:
+            counter = self._of_ticket[labels] = self._accepted.labels(*labels)
+        counter.inc()
         self._judge.observe(judge_s)
 
     def duplicate(self, channel: str) -> None:

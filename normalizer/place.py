@@ -47,6 +47,8 @@ _GOING_TO = ("开往", "前往", "去往", "飞往", "驶往", "发往", "前去
 _FROM_OR_TO = frozenset("去从往")
 #: 祁县镇 is a town, not the county of 祁县.
 _VILLAGE = ("镇", "乡", "村")
+#: Names of divisions that are looked at, to bound the work on a text of nothing else.
+_MOST_NAMES = 300
 #: What may stand between a greater and a lesser division: 宿州市,埇桥区.
 _LINKS = frozenset(("", " ", ",", "·", "-", "的", "/"))
 
@@ -205,7 +207,7 @@ def _is_own(code: str, home: str) -> bool:
 
 def _chains(folded: str, gazetteer: Gazetteer, home: str, announced: bool = False) -> list[Chain]:
     chains: list[Chain] = []
-    for mention in gazetteer.mentions(folded):
+    for mention in gazetteer.mentions(folded)[:_MOST_NAMES]:
         last = chains[-1] if chains else None
         if last is not None and folded[last.end : mention.start] in _LINKS:
             joined = _joined(folded, last, mention)

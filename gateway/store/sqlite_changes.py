@@ -156,7 +156,8 @@ def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
 def claim(batch: Batch, op: Claim) -> list[Any]:
     """Return the rows claimed, oldest first."""
     batch.flush()
-    rows = batch.rows(SQL["claim"], op.destination, op.lane, op.now, op.limit, op.lease_until)
+    rows = batch.rows(SQL["claimable"], op.destination, op.lane, op.now, op.limit)
+    batch.cursor.executemany(SQL["lease"], [(row[0], op.lease_until) for row in rows])
     return sorted(rows, key=lambda row: (row[10], row[0]))
 
 

@@ -1,5 +1,6 @@
 """Carries out batches of changes on the one connection that writes, and checkpoints."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import apsw
 from gateway.store.sqlite_batch import Batch, Repeated
 from gateway.store.sqlite_changes import HANDLERS
 from gateway.store.sqlite_file import connect, meaning
+
+log = logging.getLogger(__name__)
 
 #: Pages of log from which the writer checkpoints when nothing waits, and in any case. 8 MiB and
 #: 32 MiB: a checkpoint of the former takes a few milliseconds on a fast disk.
@@ -85,9 +88,9 @@ class Committer:
         self._log_pages = 0
         try:
             self._connection.wal_checkpoint(mode=mode)
-        except apsw.Error:
-            # The log keeps everything; the next commit that fails says why.
-            return
+        except apsw.Error as error:
+            # The log keeps everything meanwhile; if the disk is at fault the next commit says so.
+            log.warning("store.checkpoint_failed", extra={"reason": meaning(error, self._path)})
 
     def close(self) -> None:
         """Copy the whole log into the database and let go of it."""

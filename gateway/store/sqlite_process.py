@@ -77,9 +77,9 @@ class ProcessEngine(asyncio.Protocol):
         try:
             with theirs:
                 self._child = self._fork(theirs.fileno())
-        except OSError:
+        except OSError as error:
             ours.close()
-            raise
+            raise StoreError(f"the writer cannot be started: {error.strerror}") from error
         self._greeted = self._loop.create_future()
         self._buffer.clear()
         await self._loop.create_connection(lambda: self, sock=ours)
@@ -142,8 +142,8 @@ class ProcessEngine(asyncio.Protocol):
         await self._reap()
         try:
             await self._spawn()
-        except (StoreError, OSError) as error:
-            log.error("store.writer_failed", extra={"reason": str(error)})  # noqa: TRY400 - the reason says all
+        except StoreError as error:
+            log.error("store.writer_failed", extra={"reason": str(error)})  # noqa: TRY400 - it says all
             self._restart = None
             held, self._held = self._held, []
             if held:

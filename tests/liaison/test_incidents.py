@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from gateway.ids import new_id
@@ -10,6 +11,8 @@ from gateway.incidents import IncidentIndex, services_concerned, summarize
 from gateway.likeness import is_precise
 from gateway.roster import Roster
 from gateway.store.base import Lane
+from normalizer.gazetteer import Gazetteer
+from normalizer.place import find_place, same_place
 from normalizer.schema import Place, Service, Urgency
 from normalizer.text import fold
 from tests.clock import START
@@ -192,11 +195,45 @@ def test_precise_places(place: Place, precise: bool) -> None:
 
 
 def test_index_is_bounded() -> None:
-    """However many emergencies come, the index keeps some thousands at most."""
-    one = index()
-    for number in range(4200):
+    """However many emergencies come, the index keeps the newest; what it forgot is raised anew."""
+    one = IncidentIndex(lambda: Roster({}), by_text, new_id, kept=50)
+    first, last = ids(one), ids(one, place="淮海路7号")
+    for number in range(48):
         ids(one, place=f"{number}号大街{number}号", phone=None)
-    assert len(one) == 4096
+    assert len(one) == 50
+    ids(one, place="别处路1号")
+    assert len(one) == 50
+    assert ids(one, place="淮海路7号") == last
+    assert ids(one) != first
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "incidents"),
+    [
+        (
+            ("汴河路88号三楼着火了", "埇桥区汴河路88号附近冒烟", "宿州市汴河路88号居民楼起火"),
+            "fire",
+            1,
+        ),
+        (("幸福小区3号楼着火了", "幸福小区三栋着火", "幸福小区着火了"), "fire", 1),
+        (("汴河路88号着火了", "汴河路200号着火了", "淮海路88号着火了"), "fire", 3),
+        (("幸福小区3号楼着火了", "幸福小区5号楼着火了"), "fire", 2),
+        (("新汴河大桥有人落水", "新汴河大桥上有人跳河"), "drowning", 1),
+        (("万达广场有人晕倒了", "万达广场有人晕倒了"), "unconscious", 2),
+        (("家里着火了快来", "家里着火了快来"), "fire", 2),
+        (("砀山县着火了", "埇桥区着火了", "埇桥区着火了"), "fire", 3),
+    ],
+)
+def test_places_as_citizens_write_them(texts: tuple[str, ...], kind: str, incidents: int) -> None:
+    """With the real comparison of places: what joins and what stays apart."""
+    gazetteer = Gazetteer.load("341300")
+    one = IncidentIndex(lambda: Roster({}), same_place, new_id)
+    found = set()
+    for text in texts:
+        place = find_place(text, fold(text), gazetteer, "341300")
+        report = msgspec.structs.replace(ticket(text, at=START, kind=kind), place=place)
+        found.update(r.incident.id for r in one.reports(report, fold(text), START))
+    assert len(found) == incidents
 
 
 async def test_thirty_concurrent_reports_are_one_incident_a_service(world: World) -> None:

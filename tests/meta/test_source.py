@@ -47,12 +47,10 @@ def found(pattern: str, paths: list[Path]) -> list[str]:
 @pytest.mark.parametrize(
     ("pattern", "what"),
     [
-        (r"/(home|root|work|Users|workspace|mnt)/\w", "paths of one machine"),
-        (r"/tmp/(?!x\b)\w", "paths of one machine"),
+        (r"/(home|root|work|Users|workspace|mnt|tmp)/\w", "paths of one machine"),
         (r"(pypi\.org|files\.pythonhosted|registry\.npmjs|npmmirror|debian\.org/debian)", "hosts"),
         (r"\b(TODO|FIXME|XXX|HACK)\b", "notes to oneself"),
         (r"^(<{7}|={7}|>{7})( |$)", "marks of a merge"),
-        (r"[ \t]$", "blanks at a line's end"),
     ],
 )
 def test_no_text_holds(pattern: str, what: str) -> None:
@@ -127,7 +125,7 @@ def test_every_folder_of_tests_is_a_package() -> None:
     assert [f.name for f in folders if not (f / "__init__.py").exists()] == []
 
 
-def tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+def functions_of_tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     for path in files("tests", suffix=".py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -137,7 +135,9 @@ def tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
 def test_every_test_says_what_it_shows() -> None:
     """The first line of a test's docstring is the behaviour that it shows."""
     silent = [
-        at for at, node in tests() if node.name.startswith("test_") and not ast.get_docstring(node)
+        at
+        for at, node in functions_of_tests()
+        if node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert silent == []
 
@@ -147,7 +147,7 @@ def test_no_test_is_left_out_or_sleeps() -> None:
     assert (
         found(
             r"\bskipif\b|\bxfail\b|pytest\.skip|importorskip|time\.sleep\(",
-            list(files("tests", suffix=".py")),
+            [p for p in files("tests", suffix=".py") if p.name.startswith("test_")],
         )
         == []
     )
@@ -156,5 +156,5 @@ def test_no_test_is_left_out_or_sleeps() -> None:
 def test_every_exception_to_a_lint_rule_has_its_reason() -> None:
     """A reader learns why a rule does not hold here."""
     code = list(files(*PACKAGES, suffix=".py"))
-    bare = r"#\s*noqa(?!: [A-Z]+\d+(, [A-Z]+\d+)* - \w)|type: ignore(?!\[[\w-]+\]  # \w)"
+    bare = r"#\s*noqa(?!: [A-Z]+\d+(, [A-Z]+\d+)* - \w)|type: ignore(?!\[[\w-]+\] +# \w)"
     assert found(bare, code) == []

@@ -71,7 +71,7 @@ def test_a_cut_breaks_no_number_word_or_sign(text: str, short: str) -> None:
     assert shorten(text, 8) == short
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=150, deadline=None)
 @given(
     st.text(
         alphabet=st.one_of(

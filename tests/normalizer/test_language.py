@@ -75,7 +75,7 @@ def test_unknown_is_none(text: str) -> None:
     assert detect(text) is None
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=150, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_a_known_tag(text: str) -> None:
     """No input fails, and no tag is made up."""

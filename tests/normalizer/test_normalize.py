@@ -186,7 +186,7 @@ def test_when_it_happened() -> None:
     assert normalized("路灯坏了").occurred_at is None
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=150, deadline=None)
 @given(
     st.text(
         alphabet=st.one_of(

@@ -127,7 +127,7 @@ def test_every_spacing_accent_is_kept() -> None:
     assert spoilt == []
 
 
-@settings(derandomize=True, max_examples=400, deadline=None)
+@settings(derandomize=True, max_examples=250, deadline=None)
 @given(TRICKY)
 def test_normalizing_again_changes_nothing(original: str) -> None:
     """The stored form is a fixed point, can be written as UTF-8 and holds no control."""
@@ -159,7 +159,7 @@ def test_matching_form_is_simplified_and_small(text: str, folded: str) -> None:
     assert fold(text) == folded
 
 
-@settings(derandomize=True, max_examples=400, deadline=None)
+@settings(derandomize=True, max_examples=250, deadline=None)
 @given(TRICKY)
 def test_folding_keeps_every_offset(text: str) -> None:
     """Whatever comes in, the matching form has as many code points and folds to itself."""

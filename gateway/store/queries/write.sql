@@ -64,15 +64,15 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 -- name: is_waiting
 SELECT 1 FROM deliveries WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL LIMIT 1;
 
--- name: claim
-UPDATE deliveries SET state = 'leased', ready_at = ?5
-WHERE seq IN (
-    SELECT seq FROM deliveries
-    WHERE destination = ?1 AND lane = ?2 AND turn = 1 AND ready_at <= ?3
-    ORDER BY ready_at, seq LIMIT ?4
-)
-RETURNING seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq,
-    created_at, attempts, due_at, data, last_error, state;
+-- name: claimable
+SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq, created_at,
+    attempts, due_at, data, last_error, 'leased'
+FROM deliveries
+WHERE destination = ?1 AND lane = ?2 AND turn = 1 AND ready_at <= ?3
+ORDER BY ready_at, seq LIMIT ?4;
+
+-- name: lease
+UPDATE deliveries SET state = 'leased', ready_at = ?2 WHERE seq = ?1;
 
 -- name: settle
 UPDATE deliveries

@@ -1,0 +1,1 @@
+"""The gateway's own rules: accepting, views, the citizen's steps, health, logs, commands."""
