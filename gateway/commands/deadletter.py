@@ -5,7 +5,9 @@ import asyncio
 import base64
 import json
 import sys
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -31,7 +33,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     await store.open()
     try:
         if arguments.action == "list":
-            return await _list(store)
+            return await _list(store, loaded.settings.instance.zone)
         if arguments.action == "show":
             return await _show(store, arguments.id)
         if arguments.action == "discard":
@@ -42,17 +44,21 @@ async def _run(arguments: argparse.Namespace) -> int:
         await store.close()
 
 
-async def _list(store: Store) -> int:
+async def _list(store: Store, zone: ZoneInfo) -> int:
     for item in await store.quarantined(("held",), _MOST):
-        print(
-            f"{item.id}  in   {item.at:%Y-%m-%d %H:%M:%S}  {item.channel}:{item.account}  {item.reason}"
-        )
+        at = _instant(item.at, zone)
+        print(f"{item.id}  in   {at}  {item.channel}:{item.account}  {item.reason}")
     for delivery in await store.deliveries(("dead",), _MOST):
+        at = _instant(delivery.created_at, zone)
         print(
-            f"{delivery.id}  out  {delivery.created_at:%Y-%m-%d %H:%M:%S}  "
+            f"{delivery.id}  out  {at}  "
             f"{delivery.destination}  {delivery.type}: {delivery.last_error}"
         )
     return 0
+
+
+def _instant(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).isoformat(timespec="seconds")
 
 
 async def _held(store: Store, wanted: str) -> Quarantined | None:

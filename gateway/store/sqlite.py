@@ -231,7 +231,7 @@ class SqliteStore:
         return await self._read(lambda reader: reader.tickets(ids))
 
     async def page(self, after: str, limit: int) -> list[StoredTicket]:
-        """Return tickets in the order of their ids, the first behind the id ``after``."""
+        """Return tickets in the order in which they were committed, behind the one with id ``after``."""
         return await self._read(lambda reader: reader.page(after, limit))
 
     async def earlier(self, phone: str, since: datetime) -> list[StoredTicket]:

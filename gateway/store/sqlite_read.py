@@ -138,7 +138,7 @@ class Reader:
         return {stored.ticket.id: stored for stored in self._tickets(rows)}
 
     def page(self, after: str, limit: int) -> list[StoredTicket]:
-        """Return the first tickets behind the id ``after``."""
+        """Return the first tickets committed behind the one with id ``after``."""
         return self._tickets(self._rows("tickets_after", after, limit))
 
     def earlier(self, phone: str, since: int) -> list[StoredTicket]:

@@ -1,0 +1,139 @@
+"""What works and what does not: the state of every part, and since when."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from gateway.health import Health, Part, State
+from gateway.metrics import Metrics
+from gateway.store.base import Store
+from normalizer.errors import StoreError
+from tests.clock import START, FakeClock
+from tests.gateway.test_metrics import value
+from tests.gateway.world import World
+
+
+class Counts:
+    """A store that can be asked for its counts only, and may be away."""
+
+    def __init__(self) -> None:
+        self.away: str | None = None
+
+    async def counts(self) -> dict[str, int]:
+        """Return counts. Raises `StoreError` while the store is away."""
+        if self.away is not None:
+            raise StoreError(self.away)
+        return {"tickets": 7, "due": 3, "dead": 0, "held": 1, "incidents_open": 2}
+
+
+class Scene:
+    """Health on a store that a test controls."""
+
+    def __init__(self, **probes: Mapping[str, Part]) -> None:
+        self.store = Counts()
+        self.clock = FakeClock()
+        self.parts = probes
+        self.health = Health(
+            cast("Store", self.store),
+            self.clock,
+            {name: (lambda name=name: self.parts[name]) for name in probes},
+        )
+
+    async def ask(self) -> tuple[bool, dict[str, Any]]:
+        """Return the report."""
+        ready, document = await self.health.report()
+        return ready, cast("dict[str, Any]", document)
+
+
+async def test_a_sound_gateway_is_ready_and_tells_its_counts() -> None:
+    """Every part is shown with its state."""
+    scene = Scene(channels={"web:portal": Part(state=State.OK)})
+    ready, document = await scene.ask()
+    assert ready
+    assert document["state"] is State.OK
+    assert document["store"] == Part(state=State.OK, since=START)
+    assert document["channels"]["web:portal"].state is State.OK
+    assert document["counts"]["held"] == 1
+
+
+async def test_without_the_store_nothing_can_be_taken_in() -> None:
+    """The answer says so, with the cause, and since when however often it is asked."""
+    scene = Scene()
+    await scene.clock.advance(60)
+    scene.store.away = "disk full"
+    ready, document = await scene.ask()
+    assert not ready
+    assert document["state"] is State.DOWN
+    since = START + timedelta(seconds=60)
+    assert document["store"] == Part(state=State.DOWN, since=since, why="disk full")
+    assert "counts" not in document
+    await scene.clock.advance(60)
+    scene.store.away = "still"
+    assert (await scene.ask())[1]["store"].since == since
+
+
+async def test_a_store_that_is_back_is_shown_as_back_since_then() -> None:
+    """An operator sees that it was away."""
+    scene = Scene()
+    scene.store.away = "locked"
+    await scene.ask()
+    await scene.clock.advance(30)
+    scene.store.away = None
+    ready, document = await scene.ask()
+    assert ready
+    assert document["store"] == Part(state=State.OK, since=START + timedelta(seconds=30))
+
+
+async def test_a_back_office_that_is_away_does_not_stop_intake() -> None:
+    """Tickets are still taken: the outbox keeps what cannot be delivered."""
+    scene = Scene(
+        adapters={"office": Part(state=State.DOWN, since=START, why="410")},
+        queue={"liaison": Part(state=State.DEGRADED, since=START, why="no Redis")},
+    )
+    ready, document = await scene.ask()
+    assert ready
+    assert document["state"] is State.OK
+    assert document["adapters"]["office"].why == "410"
+    assert document["queue"]["liaison"].state is State.DEGRADED
+
+
+async def test_the_gauges_tell_the_same() -> None:
+    """What Prometheus reads is what the report shows."""
+    scene = Scene(
+        adapters={
+            "a": Part(state=State.DOWN),
+            "b": Part(state=State.OK),
+            "c": Part(state=State.DEGRADED),
+        }
+    )
+    metrics = Metrics()
+    await scene.health.gauges(metrics)
+    assert value(metrics, "gateway_store_up") == 1
+    assert value(metrics, "gateway_store_tickets") == 7
+    assert value(metrics, "gateway_adapters_not_ok") == 2
+    scene.store.away = "gone"
+    await scene.health.gauges(metrics)
+    assert value(metrics, "gateway_store_up") == 0
+
+
+async def test_the_counts_are_those_of_the_store(world: World) -> None:
+    """A stored ticket and its waiting delivery are both counted."""
+    await world.intake.accept(world.inbound())
+    health = Health(world.store, world.clock, {})
+    _, document = await health.report()
+    assert document["counts"] == {
+        "tickets": 1,
+        "due": 1,
+        "dead": 0,
+        "held": 0,
+        "incidents_open": 0,
+    }
+
+
+async def test_a_closed_store_is_down(world: World) -> None:
+    """The real store's failure is met as the fake one's."""
+    health = Health(world.store, world.clock, {})
+    await world.store.close()
+    ready, document = await health.report()
+    assert not ready
+    assert cast("Part", document["store"]).why
