@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -73,18 +74,18 @@ def test_values_that_are_no_text_are_masked_too(stream: io.StringIO) -> None:
 
 def test_an_errors_words_are_not_logged(stream: io.StringIO) -> None:
     """An exception may quote a citizen: its type and place are enough."""
+
+    def read() -> None:
+        raise ValueError(f"cannot read {WORDS}") from LookupError(WORDS)
+
     try:
-        try:
-            raise LookupError(WORDS)
-        except LookupError as error:
-            raise ValueError(f"cannot read {WORDS}") from error
+        read()
     except ValueError:
         logging.getLogger("gateway.http").exception("http.failed")
     text = stream.getvalue()
     found = line(stream)
     assert found["error"] == "ValueError"
-    assert found["trace"][-1].startswith("gateway/test_logs.py:")
-    assert found["trace"][-1].endswith("test_an_errors_words_are_not_logged")
+    assert re.fullmatch(r"(\w+/)?test_logs\.py:\d+ read", found["trace"][-1])
     for secret in ("某某", "汴河路", "138", "cannot read"):
         assert secret not in text
 
