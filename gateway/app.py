@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -57,7 +58,11 @@ class App:
         at = self._loaded.settings.http
         self._runner = web.AppRunner(self.parts.web, access_log=None, shutdown_timeout=_GRACE_S)
         await self._runner.setup()
-        await web.TCPSite(self._runner, at.host, at.port, backlog=1024).start()
+        try:
+            await web.TCPSite(self._runner, at.host, at.port, backlog=1024).start()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else "no such address"
+            raise ConfigError(f"http: cannot listen on {at.host}:{at.port}: {why}") from None
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.clock import Clock
+from gateway.liaison import Figures, figures
 from gateway.metrics import Metrics
 from gateway.store.base import Store
 from normalizer.errors import StoreError
@@ -70,6 +71,21 @@ class Health:
         metrics.set("store_up", float(counts is not None))
         for name, value in (counts or {}).items():
             metrics.set(f"store_{name}", value)
+        if counts is not None and counts.get("incidents_open"):
+            await self._desks(metrics)
+        else:
+            _set_desks(metrics, Figures(open=0, unacknowledged=0, oldest_s=0.0))
         for group, probe in self._probes.items():
             parts = probe().values()
             metrics.set(f"{group}_not_ok", sum(part.state is not State.OK for part in parts))
+
+    async def _desks(self, metrics: Metrics) -> None:
+        try:
+            _set_desks(metrics, await figures(self._store, self._clock.now()))
+        except StoreError:
+            metrics.set("store_up", 0.0)
+
+
+def _set_desks(metrics: Metrics, found: Figures) -> None:
+    metrics.set("incidents_unacknowledged", found.unacknowledged)
+    metrics.set("incident_oldest_unacknowledged_seconds", found.oldest_s)

@@ -107,7 +107,9 @@ def names_field(problem: Mapping[str, Any], field: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    return set("".join(c if c.isascii() and (c.isalnum() or c == "_") else " " for c in text).split())
+    return set(
+        "".join(c if c.isascii() and (c.isalnum() or c == "_") else " " for c in text).split()
+    )
 
 
 def _texts(value: object) -> list[str]:

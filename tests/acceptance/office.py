@@ -103,9 +103,7 @@ class BackOffice:
             self._news.notify_all()
         return response
 
-    async def until(
-        self, holds: Callable[[], bool], what: str, within_s: float = 15.0
-    ) -> None:
+    async def until(self, holds: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
         """Return once the condition holds; it is asked anew at every push.
 
         Raises:

@@ -104,14 +104,21 @@ INCIDENT: dict[str, Any] = {
 }
 
 #: Section 3 and the conventions: a label beside every enumeration.
-LABELS = {
-    "status": dict(
-        zip(
-            "draft accepted refused dispatched signed returned extended answered closed reopened"
-            " withdrawn".split(),
-            [None, "已受理", None, None, None, None, None, None, None, None, None],
-            strict=True,
-        )
+LABELS: dict[str, dict[str, str | None]] = {
+    "status": {"accepted": "已受理"}
+    | dict.fromkeys(
+        [
+            "draft",
+            "refused",
+            "dispatched",
+            "signed",
+            "returned",
+            "extended",
+            "answered",
+            "closed",
+            "reopened",
+            "withdrawn",
+        ]
     ),
     "type": {
         "consultation": "咨询",

@@ -211,7 +211,7 @@ async def test_stale_signature(world: World) -> None:
         {"data": {"number": 5, "unit": "市长热线办"}},
         {"specversion": "0.3"},
     ],
-    ids=lambda change: json.dumps(change),
+    ids=json.dumps,
 )
 async def test_malformed_step(world: World, change: dict[str, Any]) -> None:
     """An authentic step that is malformed is a 4xx problem document."""

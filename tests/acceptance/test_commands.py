@@ -24,19 +24,24 @@ def config(tmp_path: Path) -> Path:
     return write_config(tmp_path / "site.yaml", settings(OFFICE))
 
 
+def left_in(folder: Path) -> list[Path]:
+    """Return what a command left in a folder."""
+    return list(folder.iterdir())
+
+
 async def test_good_configuration(config: Path) -> None:
     """A good configuration is exit code 0 and leaves nothing behind."""
     done = await run("check", "--config", str(config), cwd=config.parent)
     assert done.code == 0, done.err
     assert done.err == ""
-    assert list(config.parent.iterdir()) == [config]
+    assert left_in(config.parent) == [config]
 
 
 async def test_shipped_default(tmp_path: Path) -> None:
     """Without a configuration anywhere the shipped default is checked and good."""
     done = await run("check", cwd=tmp_path)
     assert done.code == 0, done.err
-    assert list(tmp_path.iterdir()) == []
+    assert left_in(tmp_path) == []
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -70,7 +75,7 @@ MISTAKES: dict[str, tuple[Change, str, str]] = {
     "unknown kind": (
         lambda s: s["channels"].append({"kind": "pigeon", "name": "loft"}),
         "channels[2].kind",
-        "kind: pigeon",
+        "- kind: pigeon",
     ),
     "missing member": (
         lambda s: s["adapters"][0].pop("url"),
@@ -95,8 +100,8 @@ MISTAKES: dict[str, tuple[Change, str, str]] = {
         "- name: again",
     ),
     "unknown unit": (
-        lambda s: s["routes"][0]["send"].update(unit="火星事务局"),
-        "routes[0].send.unit",
+        lambda s: s["routes"][1]["send"].update(unit="火星事务局"),
+        "routes[1].send.unit",
         "unit: 火星事务局",
     ),
     "unknown adapter": (
@@ -125,16 +130,33 @@ MISTAKES: dict[str, tuple[Change, str, str]] = {
         "token: ${NO_SUCH_VARIABLE_HERE}",
     ),
     "missing file": (
-        lambda s: s["liaison"]["120"].update(token="${file:no-such-file}"),
-        "liaison.120.token",
+        lambda s: s["liaison"]["122"].update(token="${file:no-such-file}"),
+        "liaison.122.token",
         "token: ${file:no-such-file}",
     ),
-    "the same name twice": (
-        lambda s: s["channels"].append({"kind": "web", "name": "portal"}),
-        "channels[2]",
-        "- kind: web",
-    ),
 }
+
+
+#: Which of them stand in one file together.
+FILES = [
+    [
+        "unknown key",
+        "unknown inner key",
+        "wrong type",
+        "unknown zone",
+        "bad store",
+        "unknown rung",
+        "unknown condition",
+    ],
+    ["port out of range"],
+    ["unknown region"],
+    ["bad duration", "bad secret", "unknown kind"],
+    ["missing member"],
+    ["missing default route"],
+    ["unreachable route"],
+    ["unknown unit", "unknown adapter", "unknown domain"],
+    ["missing variable", "missing file"],
+]
 
 
 def same_path(found: str, expected: str) -> bool:
@@ -144,51 +166,24 @@ def same_path(found: str, expected: str) -> bool:
     return dotted == wanted or dotted.startswith(f"{wanted}.")
 
 
-async def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
-    """Each mistake is exit code 2 and a line FILE:LINE: path.to.key: what is wrong."""
-    for index, name in enumerate(MISTAKES):
-        change, _, _ = MISTAKES[name]
-        chosen = settings(OFFICE)
-        change(chosen)
-        write_config(tmp_path / f"{index}.yaml", chosen)
-    # One process for all would be no test of the command; a few at a time are quick enough.
-    import asyncio
-
-    limit = asyncio.Semaphore(3)
-
-    async def check(index: int) -> tuple[int, str]:
-        async with limit:
-            done = await run("check", "--config", f"{index}.yaml", cwd=tmp_path)
-            return done.code, done.err
-
-    results = await asyncio.gather(*(check(index) for index in range(len(MISTAKES))))
-    wrong = []
-    for index, (name, (_, path, line)) in enumerate(MISTAKES.items()):
-        code, err = results[index]
-        source = (tmp_path / f"{index}.yaml").read_text().splitlines()
-        at = [n for n, text in enumerate(source, 1) if text.strip() == line]
-        told = re.findall(r"^(?:.*/)?(\d+\.yaml):(\d+): ([^:\s]+): (.+)$", err, re.MULTILINE)
-        hits = [
-            each
-            for each in told
-            if same_path(each[2], path) and (int(each[1]) in at or name == "the same name twice")
-        ]
-        if code != 2 or not hits:
-            wrong.append((name, code, path, at, err))
-    assert wrong == []
-
-
-async def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    """A file with three mistakes gives three lines; no secret is printed."""
+@pytest.mark.parametrize("names", FILES, ids=" ".join)
+async def test_mistakes_are_told_with_their_lines(tmp_path: Path, names: list[str]) -> None:
+    """Mistakes are exit code 2 and a line FILE:LINE: path.to.key: what is wrong each."""
     chosen = settings(OFFICE)
-    chosen["http"]["port"] = "many"
-    chosen["routes"][0]["send"]["to"] = "nowhere"
-    chosen["adapters"][0]["retry_for"] = "soon"
+    for name in names:
+        MISTAKES[name][0](chosen)
     file = write_config(tmp_path / "site.yaml", chosen)
+    source = file.read_text().splitlines()
     done = await run("check", "--config", str(file), cwd=tmp_path)
     assert done.code == 2
-    for path in ("http.port", "send.to", "retry_for"):
-        assert re.search(rf"^{re.escape(str(file))}:\d+: \S*{path}: ", done.err, re.MULTILINE)
+    told = re.findall(rf"^{re.escape(str(file))}:(\d+): ([^:\s]+): .", done.err, re.MULTILINE)
+    assert len(told) == len(done.err.splitlines()), done.err
+    for name in names:
+        _, path, line = MISTAKES[name]
+        assert any(
+            same_path(where, path) and source[int(number) - 1].strip() == line
+            for number, where in told
+        ), (name, done.err)
     assert PARTNER_SECRET not in done.out + done.err
     assert OFFICE_SECRET not in done.out + done.err
 
@@ -219,7 +214,7 @@ async def test_missing_file_and_wrong_usage(tmp_path: Path) -> None:
 
 
 async def test_explain_prints_a_whole_ticket(config: Path) -> None:
-    """explain prints the ticket that a text would become and stores nothing."""
+    """Explain prints the ticket that a text would become and stores nothing."""
     done = await run(
         "explain",
         "--config",
@@ -239,15 +234,13 @@ async def test_explain_prints_a_whole_ticket(config: Path) -> None:
     assert ticket["channel"]["called"] == "12315"
     assert ticket["route"]["unit"] == "市市场监管局"
     assert ticket["route"]["why"] == "called=12315"
-    assert list(config.parent.iterdir()) == [config]
+    assert left_in(config.parent) == [config]
 
 
 async def test_explain_lines_keep_their_order(config: Path) -> None:
-    """explain --jsonl - prints one line each, in order, with the promised members."""
+    """Explain --jsonl - prints one line each, in order, with the promised members."""
     texts = ["路灯不亮", "我家着火了，有人被困", "不服法院一审判决，要求改判"] * 40
-    lines = [
-        {"id": f"n{index}", "text": f"{text}，{index}号"} for index, text in enumerate(texts)
-    ]
+    lines = [{"id": f"n{index}", "text": f"{text}，{index}号"} for index, text in enumerate(texts)]
     lines[5] |= {"channel": "sms", "called": "12315", "title": "t", "address": "埇桥区"}
     given = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     done = await run(
@@ -256,14 +249,25 @@ async def test_explain_lines_keep_their_order(config: Path) -> None:
     assert done.code == 0, done.err
     told = [json.loads(line) for line in done.out.splitlines()]
     assert [each["id"] for each in told] == [line["id"] for line in lines]
-    names = "id urgency verify services type domain unit route acceptance evidence".split()
+    names = [
+        "id",
+        "urgency",
+        "verify",
+        "services",
+        "type",
+        "domain",
+        "unit",
+        "route",
+        "acceptance",
+        "evidence",
+    ]
     assert all(set(each) == set(names) for each in told)
     assert [each["urgency"] for each in told[:2]] == ["normal", "emergency"]
     assert told[5]["unit"] == "市市场监管局"
 
 
 async def test_explain_reads_a_file(config: Path, tmp_path: Path) -> None:
-    """explain --jsonl FILE reads the lines of a file."""
+    """Explain --jsonl FILE reads the lines of a file."""
     lines = tmp_path / "lines.jsonl"
     lines.write_text('{"id": "一", "text": "建议增设公交站"}\n')
     done = await run("explain", "--config", str(config), "--jsonl", str(lines), cwd=tmp_path)
@@ -272,7 +276,7 @@ async def test_explain_reads_a_file(config: Path, tmp_path: Path) -> None:
 
 
 async def test_version(tmp_path: Path) -> None:
-    """version prints the version of the package."""
+    """Version prints the version of the package."""
     done = await run("version", cwd=tmp_path)
     assert done.code == 0
     assert re.search(r"\d+\.\d+", done.out)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,18 @@ BEARER = {"Authorization": f"Bearer {DESK_TOKEN}"}
 _STREETS = [
     first + second
     for first in ("埇桥区", "萧县", "泗县", "砀山县")
-    for second in "光明路 纺织路 港口路 拱辰街 雪枫路 磬云路 宿蒙路 通济路 沱河路 西昌路".split()
+    for second in [
+        "光明路",
+        "纺织路",
+        "港口路",
+        "拱辰街",
+        "雪枫路",
+        "磬云路",
+        "宿蒙路",
+        "通济路",
+        "沱河路",
+        "西昌路",
+    ]
 ]
 _streets = iter(_STREETS)
 
@@ -136,6 +148,11 @@ async def test_no_emergency(world: World, text: str) -> None:
     assert ticket["related"]["incidents"] == []
 
 
+def counted(world: World, subject: str, count: int) -> bool:
+    """Say whether so many events about a subject were taken."""
+    return len(world.office.of(subject)) == count
+
+
 async def test_thirty_reports_of_one_fire(world: World) -> None:
     """Thirty citizens report one fire: one incident a service, thirty reports and tickets."""
     sayings = ["着火了，有人被困", "起火，浓烟很大，楼上有人出不来", "发生火灾，有人被困在三楼"]
@@ -158,9 +175,7 @@ async def test_thirty_reports_of_one_fire(world: World) -> None:
         incidents = await eventually(all_there, f"thirty reports at {service}", 10)
         assert [len(each["reports"]) for each in incidents] == [30]
         subject = incidents[0]["id"]
-        await world.office.until(
-            lambda subject=subject: len(world.office.of(subject)) == 30, "an event a report"
-        )
+        await world.office.until(partial(counted, world, subject, 30), "an event a report")
         events = world.office.of(subject)
         assert [each.type for each in events] == ["hotline.emergency.raised"] + [
             "hotline.emergency.updated"
@@ -346,7 +361,10 @@ async def test_ladder_climbs_until_somebody_answers(tmp_path: Path) -> None:
         after = (at - datetime.fromisoformat(incident["opened_at"])).total_seconds()
         assert 0.9 <= after < 4
         assert event.event["data"]["incident"]["state"] == "escalated"
-        async with asyncio.timeout(15), world.citizen.stream(world.desk("duty") + "/stream") as duty:
+        async with (
+            asyncio.timeout(15),
+            world.citizen.stream(world.desk("duty") + "/stream") as duty,
+        ):
             calls = aiter(duty.content)
             for _ in range(3):  # the state, and two repetitions
                 await said(calls, incident["id"])

@@ -240,20 +240,18 @@ async def test_wrongly_formed_request_does_not_use_up_the_key(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    "text",
     [
-        ("垃" * 20_000, "the longest text"),
-        ("🚧" * 20_000, "as many characters of four bytes"),
-        ("井", "one character"),
-        ("井盖\u0007丢失\u200b了🙂", "control characters and emoji"),
-        ("請問辦理護照需要什麼材料？", "traditional characters"),
-        ("Street lamp is broken near the north gate", "English"),
+        pytest.param("垃" * 20_000, id="the longest text"),
+        pytest.param("🚧" * 20_000, id="as many characters of four bytes"),
+        pytest.param("井", id="one character"),
+        pytest.param("井盖\u0007丢失\u200b了🙂", id="control characters and emoji"),
+        pytest.param("請問辦理護照需要什麼材料？", id="traditional characters"),
+        pytest.param("Street lamp is broken near the north gate", id="English"),
     ],
-    ids=lambda value: value if value.isascii() and " " in value and len(value) < 40 else "",
 )
-async def test_text_is_kept_literally(world: World, text: str, why: str) -> None:
+async def test_text_is_kept_literally(world: World, text: str) -> None:
     """What a citizen wrote is content.original, literally, at every size and in any script."""
-    assert why
     filed = await world.citizen.file(text)
     ticket = (await world.office.event(filed["number"])).ticket
     assert ticket["content"]["original"] == text

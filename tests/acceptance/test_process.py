@@ -7,11 +7,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.office import Push, accept
 from tests.acceptance.polling import eventually
-from tests.acceptance.process import write_config
+from tests.acceptance.process import run, write_config
 from tests.acceptance.signing import OFFICE_SECRET, PARTNER_SECRET, partner_message, push, signed
 from tests.acceptance.world import DESK_TOKEN, World, opened, phone
 
@@ -73,7 +74,7 @@ async def all_pushed_once(world: World, answered: list[dict[str, Any]]) -> None:
 
 
 async def test_ready_line_is_the_only_output(world: World) -> None:
-    """serve prints one line on stdout, and answers at its URL at once."""
+    """Serve prints one line on stdout, and answers at its URL at once."""
     assert world.gateway.out == f"ready {world.gateway.url}\n"
     assert (await world.citizen.get("/healthz")).status == 200
 
@@ -130,7 +131,7 @@ async def test_sigterm_finishes_what_is_under_way(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("after", [20, 150])
 async def test_kill_and_restart(tmp_path: Path, after: int) -> None:
-    """kill -9 under load: all that was answered is there, and pushed under one id each."""
+    """Kill -9 under load: all that was answered is there, and pushed under one id each."""
     answered: list[dict[str, Any]] = []
     async with opened(tmp_path) as world:
         load = asyncio.create_task(flood(world, answered))
@@ -215,8 +216,6 @@ async def test_sighup_reloads_a_route(tmp_path: Path) -> None:
 
 async def test_second_serve_on_the_same_store(tmp_path: Path) -> None:
     """A second process on the same store ends with a clear message; the first goes on."""
-    from tests.acceptance.process import run
-
     async with opened(tmp_path) as world:
         done = await run("serve", "--config", str(world.gateway.config), cwd=tmp_path)
         assert done.code in {1, 2}
@@ -229,8 +228,6 @@ async def test_second_serve_on_the_same_store(tmp_path: Path) -> None:
 
 async def test_port_in_use(tmp_path: Path) -> None:
     """A port that is taken is a clear message, not a traceback."""
-    from tests.acceptance.process import run
-
     async with opened(tmp_path) as world:
         port = int(world.gateway.url.rpartition(":")[2])
         other = world.settings | {"http": world.settings["http"] | {"port": port}}
@@ -317,6 +314,4 @@ async def test_logs_hold_no_personal_data_and_no_secret(tmp_path: Path) -> None:
 
 
 async def _refused(_push: Push) -> Any:
-    from aiohttp import web
-
     return web.Response(status=500, text="紫藤 echoed by the office")

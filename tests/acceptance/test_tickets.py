@@ -4,7 +4,9 @@ import asyncio
 import copy
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -205,9 +207,7 @@ async def test_urgent_matter_is_due_the_same_day(world: World) -> None:
     ("called", "route", "unit"),
     [("12315", "market", "市市场监管局"), ("12345", "rest", "市长热线办")],
 )
-async def test_route_by_the_called_number(
-    world: World, called: str, route: str, unit: str
-) -> None:
+async def test_route_by_the_called_number(world: World, called: str, route: str, unit: str) -> None:
     """The called number decides the desk, and route.why tells so."""
     answer = await push(world.citizen, partner_message("商家拒绝开发票", to=called))
     ticket = (await world.office.event(answer.json["number"])).ticket
@@ -238,6 +238,11 @@ async def test_envelope(pushes: list[Push]) -> None:
     assert len({each.id for each in pushes}) == len(pushes)
 
 
+def counted(world: World, subject: str, count: int) -> bool:
+    """Say whether so many events about a subject were taken."""
+    return len(world.office.of(subject)) == count
+
+
 async def test_events_of_one_ticket_come_in_order(world: World) -> None:
     """Twenty additions to each of three tickets arrive in the order they were made."""
     filed = [await world.citizen.file(f"第{index}号楼电梯故障") for index in range(3)]
@@ -250,9 +255,7 @@ async def test_events_of_one_ticket_come_in_order(world: World) -> None:
     await asyncio.gather(*(add(one) for one in filed))
     for one in filed:
         number = one["number"]
-        await world.office.until(
-            lambda number=number: len(world.office.of(number)) == 21, f"21 events of {number}"
-        )
+        await world.office.until(partial(counted, world, number, 21), f"21 events of {number}")
         events = world.office.of(number)
         assert events[0].type == "hotline.ticket.accepted"
         assert [each.event["data"]["message"]["text"] for each in events[1:]] == [
@@ -272,13 +275,14 @@ async def test_published_schema_describes_every_push(world: World, pushes: list[
     assert pushes
     for each in world.office.pushes:
         validator.validate(each.event)
-    for break_it in (
+    breaks: list[Callable[[dict[str, Any]], object]] = [
         lambda event: event.pop("id"),
         lambda event: event.update(type="hotline.ticket.unheard-of"),
         lambda event: event["data"]["ticket"].update(urgency="very"),
         lambda event: event["data"]["ticket"].pop("number"),
         lambda event: event["data"]["ticket"].update(services="119"),
-    ):
+    ]
+    for break_it in breaks:
         broken = copy.deepcopy(pushes[0].event)
         break_it(broken)
         assert not validator.is_valid(broken)
@@ -287,8 +291,8 @@ async def test_published_schema_describes_every_push(world: World, pushes: list[
 async def test_published_schema_names_every_event(world: World) -> None:
     """``gateway schema`` covers every event type of the contract."""
     out = (await run("schema", cwd=world.folder)).out
-    ticket = "accepted refused added rated withdrawn limit".split()
-    emergency = "raised updated acknowledged escalated returned closed".split()
+    ticket = ["accepted", "refused", "added", "rated", "withdrawn", "limit"]
+    emergency = ["raised", "updated", "acknowledged", "escalated", "returned", "closed"]
     names = [f"hotline.ticket.{each}" for each in ticket]
     names += [f"hotline.emergency.{each}" for each in emergency]
     names += ["hotline.cluster.grown"]

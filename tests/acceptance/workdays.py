@@ -1,6 +1,6 @@
 """Working days, counted from the State Council's arrangements alone.
 
-Source: 国务院办公厅关于2026年部分节假日安排的通知 (2025-11-04) for 2026. For other years only bounds are known
+Source: 国务院办公厅关于2026年部分节假日安排的通知 (2025-11-04). For other years only bounds are known
 here: weekdays, and the longest holiday on top.
 """
 

@@ -90,9 +90,7 @@ class World:
 
 
 @asynccontextmanager
-async def opened(
-    folder: Path, *, retry_for: str = "3d", **sections: Any
-) -> AsyncIterator[World]:
+async def opened(folder: Path, *, retry_for: str = "3d", **sections: Any) -> AsyncIterator[World]:
     """Run a gateway with sections of the configuration replaced, and end it afterwards."""
     office = await BackOffice().start()
     chosen = settings(office.url) | sections

@@ -15,6 +15,7 @@ from gateway.store.base import Acceptance, Added, Lane, Store
 from normalizer.errors import Conflict, StoreError
 from normalizer.number import is_number
 from normalizer.schema import Requester, Status, Urgency
+from normalizer.text import fold
 from tests.clock import START
 from tests.gateway.test_metrics import samples, value
 from tests.gateway.world import COURT, FIRE, LAMP, World, ticket
@@ -149,10 +150,10 @@ async def test_other_people_and_other_words_are_no_repeat(
     assert (await world.ticket(receipt.number)).ticket.duplicate_of is None
 
 
-async def test_punctuation_does_not_make_another_matter(world: World) -> None:
-    """The same words with other marks are the same matter."""
-    first = await world.intake.accept(world.inbound("路灯坏了，请修好"))
-    again = await world.intake.accept(world.inbound("路灯坏了！！请修好。"))
+async def test_another_spelling_is_the_same_matter(world: World) -> None:
+    """Traditional characters, case and width do not make another one."""
+    first = await world.intake.accept(world.inbound("路灯坏了，车牌ABC请修好"))
+    again = await world.intake.accept(world.inbound("路燈壞了，車牌ａｂｃ請修好"))
     assert (await world.ticket(again.number)).ticket.duplicate_of == first.number
 
 
@@ -168,14 +169,13 @@ def test_what_citizens_said_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch
     """The oldest matter is forgotten first."""
     monkeypatch.setattr(accept, "REPEATS_KEPT", 3)
     repeats = Repeats()
-    tickets = [ticket(requester=Requester(phone=f"+861380000000{n}")) for n in range(5)]
-    for n, one in enumerate(tickets):
-        repeats.remember(one, f"number {n}")
-    assert [repeats.first(one) for one in tickets] == [
-        None,
-        None,
-        *(f"number {n}" for n in (2, 3, 4)),
+    matters = [
+        repeats.key(ticket(requester=Requester(phone=f"+861380000000{n}")), "x") for n in range(5)
     ]
+    for n, matter in enumerate(matters):
+        repeats.remember(matter, START, f"number {n}")
+    kept = [repeats.first(matter, START) for matter in matters]
+    assert kept == [None, None, "number 2", "number 3", "number 4"]
 
 
 async def test_an_emergency_raises_its_incidents_and_takes_their_lane(world: World) -> None:
@@ -321,7 +321,8 @@ async def test_without_the_store_nobody_is_answered_and_nothing_is_woken(world: 
     assert failing.asked == 2
     assert (world.outbox.woken, world.outbox.leased, confirmed) == ([], [], [])
     assert not [name for name, _ in samples(world.metrics) if name == "gateway_tickets_total"]
-    assert intake.repeats.first(ticket()) is None
+    matter = intake.repeats.key(ticket(), fold(LAMP))
+    assert intake.repeats.first(matter, world.clock.now()) is None
 
 
 async def test_after_a_failure_the_same_message_is_taken(world: World) -> None:
