@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _PREFIX = "hotline.work."
 _PAGE = 200
 _ROUNDS = 8
+#: Of ``until``: beyond them a change of zone may leave what a calendar holds.
+_YEARS = range(1970, 3000)
 
 
 def answer_destination(kind: str, account: str) -> str:
@@ -35,7 +37,7 @@ def answer_destination(kind: str, account: str) -> str:
 class _Envelope(msgspec.Struct):
     """The parts of a CloudEvent that matter here."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     type: str
     specversion: str
     data: Work
@@ -103,6 +105,9 @@ class BackOffice:
         if envelope.type.removeprefix(_PREFIX) not in ALLOWED_FROM:
             known = ", ".join(_PREFIX + step for step in ALLOWED_FROM)
             raise Malformed("type", f"one of {known}")
+        until = envelope.data.until
+        if until is not None and until.year not in _YEARS:
+            raise Malformed("data.until", "an instant between 1970 and 2999: RFC 3339 with offset")
         return envelope
 
     async def _take(self, envelope: _Envelope) -> None:

@@ -1,11 +1,13 @@
 """What a citizen does with a ticket of theirs: ask, add, rate, withdraw."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from gateway.accept import Outbox, Reporter, lane_of
+from gateway.accept import LONG_TEXT, Outbox, Reporter, lane_of
 from gateway.assess import assess
 from gateway.attempts import Attempts
 from gateway.clock import Clock
@@ -22,7 +24,7 @@ from gateway.store.base import (
     StoredTicket,
 )
 from gateway.view import Public, history, publish, status_of
-from normalizer.errors import GatewayError, Malformed, NotAllowed, StoreError
+from normalizer.errors import Conflict, GatewayError, Malformed, NotAllowed, StoreError
 from normalizer.normalize import Normalized, normalize
 from normalizer.number import is_number
 from normalizer.schema import (
@@ -203,11 +205,12 @@ class Citizen:
         Raises:
             NotFound, TooMany: As `progress`.
             Malformed: The text is empty or too long.
+            Conflict: The key was used before with other words.
         """
         if not text.strip() or len(text) > TEXT_MAX:
             raise Malformed("text", f"between 1 and {TEXT_MAX:,} characters")
         stored = await self._open(number, code, remote)
-        seen, judged = self._judge(stored.ticket, text)
+        seen, judged = await self._judged(stored.ticket, text)
         now = self._clock.now()
         reports: tuple[IncidentReport, ...] = ()
         data: dict[str, object] = {
@@ -226,21 +229,42 @@ class Citizen:
                 "urgency": judged.urgency.value,
                 "services": [s.value for s in judged.services],
             }
+        if judged.verify:
+            details["verify"] = True
         lane = lane_of(judged.urgency, verify=judged.verify)
         change = Change(
             ticket_id=stored.ticket.id,
-            events=(NewEvent(at=now, event="added", by="citizen", data=details, key=key),),
+            events=(
+                NewEvent(at=now, event="added", by="citizen", data=details, key=_own_key(key)),
+            ),
             deliveries=(
                 self._delivery(stored, "added", lane, now, {"message": details["message"]}),
             ),
             reports=reports,
         )
         changed = await self._store.change(change)
-        if not changed.duplicate:
+        if changed.duplicate:
+            await self._refuse_other_words(number, change.events[0])
+        else:
             self._reporter.confirm(reports, changed.incidents)
             self._outbox.hand_over(changed.leased)
             self._outbox.wake(stored.ticket.route.to, lane)
         return self._done(stored, judged)
+
+    async def _refuse_other_words(self, number: str, repeat: NewEvent) -> None:
+        """Raise `Conflict` unless the event that has the repeat's key says the same."""
+        stored = await self._store.ticket(number)
+        first = next((e for e in stored.events if e.key == repeat.key), None) if stored else None
+        if first is None or _words(first.data) != _words(repeat.data):
+            raise Conflict(
+                "Idempotency-Key", "it was used before with other content; take a new one"
+            )
+
+    async def _judged(self, ticket: Ticket, text: str) -> tuple[Normalized, Judged]:
+        if len(text) <= LONG_TEXT:
+            return self._judge(ticket, text)
+        # As in accepting: a long letter is read beside the loop.
+        return await asyncio.to_thread(self._judge, ticket, text)
 
     def _judge(self, ticket: Ticket, text: str) -> tuple[Normalized, Judged]:
         rules = self._rules()
@@ -354,15 +378,27 @@ class Citizen:
                     if_version=stored.version,
                 )
             )
+            if changed.written:  # before anything else can fail: what is leased waits for nobody
+                self._outbox.hand_over(changed.leased)
+                self._outbox.wake(delivery.destination, delivery.lane)
             again = await self._store.ticket(stored.number)
             if again is None:
                 break
             stored = again
             if changed.written:
-                self._outbox.hand_over(changed.leased)
-                self._outbox.wake(delivery.destination, delivery.lane)
                 return self._done(stored)
         raise StoreError("the request is being changed by too many at once; try again")
+
+
+def _own_key(key: str | None) -> str | None:
+    """Return a citizen's key apart from the back office's event ids, which share the stream."""
+    return None if key is None else f"citizen:{key}"
+
+
+def _words(data: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return what tells a repeat of an addition from another one; its time does not."""
+    message = data["message"]
+    return message["text"], [attachment["sha256"] for attachment in message["attachments"]]
 
 
 def _last_answer(stored: StoredTicket) -> int:

@@ -6,11 +6,11 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from channels.web.codec import key_of
 from gateway.citizen import Citizen, Done, NotFound, Progress, TooMany
 from gateway.problems import problem
 from normalizer.errors import Malformed
 
-_KEY_LENGTH = 255
 T = TypeVar("T")
 
 
@@ -41,9 +41,7 @@ class CitizenApi:
     async def message(self, request: web.Request) -> web.Response:
         """Add to the ticket."""
         body = _decode(await request.read(), _Message)
-        key = request.headers.get("Idempotency-Key")
-        if key is not None and not 0 < len(key) <= _KEY_LENGTH:
-            raise Malformed("Idempotency-Key", f"between 1 and {_KEY_LENGTH} characters")
+        key = key_of(request.headers.get("Idempotency-Key"))
         return _answer(202, await self._citizen.add(*self._who(request), body.text, key=key))
 
     async def rating(self, request: web.Request) -> web.Response:

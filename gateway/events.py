@@ -1,6 +1,7 @@
 """From a delivery to the event that is pushed: the view of its subject as of its own event."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -10,6 +11,8 @@ from adapters.base import Item
 from gateway.store.base import Delivery, Event, Lane, Store, StoredIncident, StoredTicket
 from gateway.view import Public, publish, publish_incident
 from normalizer.schema import Incident, PublishedTicket
+
+log = logging.getLogger(__name__)
 
 #: Types whose subject is an incident, not a ticket.
 EMERGENCY = "hotline.emergency."
@@ -22,18 +25,36 @@ async def materialize(
 ) -> dict[int, Item]:
     """Return the item of each delivery by its ``seq``; the same octets at every call.
 
-    A delivery whose subject or event the store does not hold is left out. Raises `StoreError`.
+    A delivery whose subject or event the store does not hold, or cannot be shown, is left out.
+    Raises `StoreError`.
     """
     tickets = await _tickets(store, deliveries)
     incidents = await _incidents(store, deliveries, tickets.values())
     items: dict[int, Item] = {}
     for count, delivery in enumerate(deliveries, start=1):
-        item = item_of(delivery, tickets, incidents, public)
+        item = _item(delivery, tickets, incidents, public)
         if item is not None:
             items[delivery.seq] = item
         if count % _SLICE == 0:
             await asyncio.sleep(0)
     return items
+
+
+def _item(
+    delivery: Delivery,
+    tickets: Mapping[str, StoredTicket],
+    incidents: Mapping[str, StoredIncident],
+    public: Public,
+) -> Item | None:
+    """Return the item; None also where it cannot be built, so that it keeps no other back."""
+    try:
+        return item_of(delivery, tickets, incidents, public)
+    except Exception as error:  # noqa: BLE001 - one record's fault must not stop a whole lane
+        log.error(  # noqa: TRY400 - the trace may quote a citizen
+            "dispatch.unfit",
+            extra={"delivery": delivery.id, "error": type(error).__name__},
+        )
+        return None
 
 
 async def _tickets(store: Store, deliveries: Sequence[Delivery]) -> Mapping[str, StoredTicket]:

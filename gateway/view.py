@@ -93,7 +93,12 @@ def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
 
 
 def _local(at: datetime | None, zone: ZoneInfo) -> datetime | None:
-    return None if at is None else at.astimezone(zone)
+    try:
+        return None if at is None else at.astimezone(zone)
+    except OverflowError:
+        # The first or last day of the calendar, which words or a unit's "for ever" may name: a
+        # ticket that cannot be shown could not be delivered either.
+        return at
 
 
 def history(events: Iterable[Event], zone: ZoneInfo) -> tuple[HistoryEntry, ...]:
@@ -144,7 +149,7 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         domain_label=LABELS[ticket.domain],
         urgency=urgency,
         urgency_label=LABELS[urgency],
-        verify=ticket.verify,
+        verify=ticket.verify or any(e.data.get("verify") for e in events),
         services=tuple(services),
         evidence=ticket.evidence,
         acceptance=ticket.acceptance,

@@ -129,7 +129,15 @@ def idempotency_key(request: Request) -> str | None:
     Raises:
         Malformed: It is empty, too long or holds other characters.
     """
-    key = request.headers.get("idempotency-key")
+    return key_of(request.headers.get("idempotency-key"))
+
+
+def key_of(key: str | None) -> str | None:
+    """Return a value of ``Idempotency-Key`` without white space around it.
+
+    Raises:
+        Malformed: It is empty, too long or holds other characters than visible ASCII.
+    """
     if key is None:
         return None
     key = key.strip()

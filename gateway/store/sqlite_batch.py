@@ -103,6 +103,9 @@ class Batch:
         for new_id, destination, lane, kind, due_at, data in rows:
             turn = destination not in seen and (origin.fresh or self._first(destination, origin))
             seen.add(destination)
+            if lane == 0 and not turn:
+                self.flush()
+                self.rows(SQL["hurry"], destination, origin.stream, origin.at)
             self._delivery_seq = seq = self._delivery_seq + 1
             head = (seq, new_id, destination, lane, kind, origin.stream)
             tail = (origin.event_seq, origin.at)

@@ -66,7 +66,8 @@ class Line:
         """
         if self._closed or self._engine is None:
             raise StoreError("the store is closed")
-        if len(self._waiting) + len(self._urgent) >= MOST_WAITING:
+        # What is urgent has room of its own: no ordinary flood turns an emergency away.
+        if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
             raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
         future: asyncio.Future[Any] = self._loop.create_future()
         (self._urgent if urgent else self._waiting).append((item, future))

@@ -64,6 +64,14 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 -- name: is_waiting
 SELECT 1 FROM deliveries WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL LIMIT 1;
 
+-- name: hurry
+-- What an emergency of the same stream waits behind becomes as urgent as it is. One that is under
+-- way stays so until its lease ends.
+UPDATE deliveries
+SET lane = 0, due_at = min(due_at, ?3),
+    ready_at = CASE state WHEN 'due' THEN min(ready_at, ?3) ELSE ready_at END
+WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL AND lane != 0;
+
 -- name: claimable
 SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq, created_at,
     attempts, due_at, data, last_error, 'leased'
