@@ -3,6 +3,7 @@
 import hashlib
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,13 +15,14 @@ from gateway.limits import limits
 from gateway.route import Router
 from gateway.rulebook import Rulebook
 from normalizer.gazetteer import Gazetteer
-from normalizer.normalize import Context, normalize
+from normalizer.normalize import Context, Normalized, normalize
 from normalizer.schema import (
     ChannelRef,
     Evidence,
     Inbound,
     Judged,
     Limits,
+    RouteTaken,
     Ticket,
     Urgency,
 )
@@ -61,8 +63,17 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
     judged = assess(seen.content.text, seen.folded, rules.rulebook, title)
     judge_s = time.perf_counter() - began
     judged = _with_the_senders_word(judged, inbound)
+    return Composed(
+        ticket=_ticket(ticket_id, here, seen, judged, rules),
+        folded=seen.folded,
+        judge_s=judge_s,
+    )
+
+
+def _ticket(
+    ticket_id: str, inbound: Inbound, seen: Normalized, judged: Judged, rules: Rules
+) -> Ticket:
     decision = decide(seen.folded, judged, rules.pack)
-    refused = decision.decision != "accepted"
     channel = ChannelRef(
         kind=inbound.channel,
         account=inbound.account,
@@ -70,9 +81,14 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
         called=inbound.called,
         thread=inbound.thread,
     )
-    ticket = Ticket(
+    grounds, until = judged.evidence, Limits()
+    if decision.decision == "accepted":
+        until = _limits(inbound.received_at, seen, judged, rules)
+    else:
+        grounds += evidence(seen.content.text, seen.folded, judged, rules.pack)
+    return Ticket(
         id=ticket_id,
-        received_at=here.received_at,
+        received_at=inbound.received_at,
         occurred_at=seen.occurred_at,
         channel=channel,
         requester=seen.requester,
@@ -85,33 +101,38 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
         verify=judged.verify,
         services=judged.services,
         kind=judged.kind,
-        evidence=judged.evidence + evidence(seen.content.text, seen.folded, judged, rules.pack)
-        if refused
-        else judged.evidence,
+        evidence=grounds,
         acceptance=decision,
-        route=rules.router.plan(
-            channel=channel,
-            requester=seen.requester,
-            place=seen.place,
-            judged=judged,
-            folded=seen.folded,
-            received_at=here.received_at,
-        ),
-        limits=Limits()
-        if refused
-        else limits(
-            judged.type,
-            judged.urgency,
-            here.received_at,
-            rules.pack,
-            requester=seen.requester.kind,
-            services=judged.services,
-        ),
+        route=_route(channel, inbound.received_at, seen, judged, rules),
+        limits=until,
         public=inbound.public,
         exercise=inbound.exercise,
         rulebook=judged.version,
     )
-    return Composed(ticket=ticket, folded=seen.folded, judge_s=judge_s)
+
+
+def _limits(received_at: datetime, seen: Normalized, judged: Judged, rules: Rules) -> Limits:
+    return limits(
+        judged.type,
+        judged.urgency,
+        received_at,
+        rules.pack,
+        requester=seen.requester.kind,
+        services=judged.services,
+    )
+
+
+def _route(
+    channel: ChannelRef, received_at: datetime, seen: Normalized, judged: Judged, rules: Rules
+) -> RouteTaken:
+    return rules.router.plan(
+        channel=channel,
+        requester=seen.requester,
+        place=seen.place,
+        judged=judged,
+        folded=seen.folded,
+        received_at=received_at,
+    )
 
 
 def _with_the_senders_word(judged: Judged, inbound: Inbound) -> Judged:

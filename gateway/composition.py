@@ -1,6 +1,6 @@
 """Putting the gateway together: the only place that constructs its parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -110,19 +110,7 @@ def assemble(
     outlets["notify"] = Outlet(notifier)
     outlets["answer"] = Outlet(notifier)
     dispatcher = Dispatcher(base.store, outlets, base.public, base.clock, base.metrics)
-    alarm = emergency.build(
-        settings,
-        emergency.Needs(
-            store=base.store,
-            clock=base.clock,
-            outbox=dispatcher,
-            public=base.public,
-            new_id=new_id,
-            same_place=same_place,
-            roster=lambda: force.roster,
-            kind_label=lambda kind: _kind_label(force.rules, kind),
-        ),
-    )
+    alarm = _emergency(base, dispatcher)
     # An emergency that could not be handed over for days is still one.
     outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
     intake = Intake(
@@ -131,15 +119,7 @@ def assemble(
     citizen = Citizen(
         base.store, lambda: force.rules, base.clock, base.public, alarm.index, dispatcher
     )
-    office = BackOffice(
-        base.store,
-        base.clock,
-        base.public,
-        _office_keys(settings, adapters),
-        lambda: work_rules(force.rules),
-        dispatcher,
-        frozenset(speakers),
-    )
+    office = _office(base, adapters, dispatcher, speakers)
     front = _front(base, built, intake, dispatcher, alarm)
     return Parts(
         base=base,
@@ -151,6 +131,38 @@ def assemble(
         web=_application(base, front, citizen, alarm, office),
         adapters=list({id(o.adapter): o.adapter for o in outlets.values()}.values()),
         listeners={f"{k}:{n}": c for k, n, c in built if hasattr(c, "run")},
+    )
+
+
+def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:
+    force = base.force
+    return emergency.build(
+        base.loaded.settings,
+        emergency.Needs(
+            store=base.store,
+            clock=base.clock,
+            outbox=dispatcher,
+            public=base.public,
+            new_id=new_id,
+            same_place=same_place,
+            roster=lambda: force.roster,
+            kind_label=lambda kind: _kind_label(force.rules, kind),
+        ),
+    )
+
+
+def _office(
+    base: Base, adapters: Plugins, dispatcher: Dispatcher, speakers: Iterable[str]
+) -> BackOffice:
+    force = base.force
+    return BackOffice(
+        base.store,
+        base.clock,
+        base.public,
+        _office_keys(base.loaded.settings, adapters),
+        lambda: work_rules(force.rules),
+        dispatcher,
+        frozenset(speakers),
     )
 
 

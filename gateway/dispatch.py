@@ -21,8 +21,8 @@ from normalizer.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-#: Unfinished deliveries looked through at the start for destinations that nobody named.
-_STRAYS = 1000
+#: A worker's looks at its queue between two looks for destinations that nobody named.
+_STRAYS_POLLS = 4
 
 
 class Dispatcher:
@@ -124,9 +124,15 @@ class Dispatcher:
         return to
 
     async def _find_strays(self) -> None:
-        """Start the workers of destinations that only the outbox still knows."""
-        try:
-            for delivery in await self._shared.store.deliveries(("due",), _STRAYS):
-                self._to(delivery.destination)
-        except StoreError as error:
-            log.warning("dispatch.no_store", extra={"where": "start", "why": str(error)})
+        """Start the workers of destinations that only the outbox knows.
+
+        Those of an earlier process, and those that a command beside this one has written to.
+        """
+        never = asyncio.Event()
+        while not self._stopping:
+            try:
+                for name in await self._shared.store.destinations():
+                    self._to(name)
+            except StoreError as error:
+                log.warning("dispatch.no_store", extra={"where": "strays", "why": str(error)})
+            await self._shared.clock.wait(never, _STRAYS_POLLS * self._shared.options.poll_s)

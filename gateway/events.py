@@ -49,8 +49,9 @@ def _item(
     """Return the item; None also where it cannot be built, so that it keeps no other back."""
     try:
         return item_of(delivery, tickets, incidents, public)
-    except Exception as error:  # noqa: BLE001 - one record's fault must not stop a whole lane
-        log.error(  # noqa: TRY400 - the trace may quote a citizen
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # One record's fault must not stop a whole lane. The trace may quote a citizen.
+        log.error(  # noqa: TRY400
             "dispatch.unfit",
             extra={"delivery": delivery.id, "error": type(error).__name__},
         )

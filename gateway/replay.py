@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from channels.base import Receipt, Request
 from config.load import Loaded
 from gateway.accept import Intake
+from gateway.blobs import Blobs
 from gateway.clock import SystemClock
-from gateway.composition import name_of
+from gateway.composition import attachments_folder, name_of
 from gateway.ids import new_id
 from gateway.incidents import IncidentIndex
 from gateway.metrics import Metrics
@@ -52,4 +53,8 @@ async def replay(
     await index.seed(store, clock.now())
     intake = Intake(store, lambda: rules, clock, index, Elsewhere(), Metrics())
     request = Request(method="POST", headers={"content-type": item.raw_type}, body=item.raw)
-    return [await intake.accept(i) for i in channel.parse(request, item.at)]
+    inbounds = channel.parse(request, item.at)
+    blobs = Blobs(attachments_folder(loaded.settings))
+    for content in channel.files(request):
+        await blobs.write(content)
+    return [await intake.accept(inbound) for inbound in inbounds]

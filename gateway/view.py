@@ -15,12 +15,14 @@ from gateway.store.base import Event, StoredIncident, StoredTicket
 from normalizer.schema import (
     LABELS,
     SCHEMA,
+    Attachment,
     Disclosure,
     HistoryEntry,
     Incident,
     Limits,
     PublishedTicket,
     Related,
+    Service,
     Status,
     Ticket,
     Urgency,
@@ -116,33 +118,22 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         public: What the view needs of the instance.
         upto: Sequence number of the newest event to take into account; None: all.
     """
-    ticket = stored.ticket
+    ticket, zone = stored.ticket, public.zone
     events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
-    status = status_of(events)
-    urgency = urgency_of(ticket, events)
-    services = list(ticket.services)
-    incidents: list[str] = []
-    for event in events:
-        services += [s for s in event.data.get("services", ()) if s not in services]
-        incidents += [i for i in event.data.get("incidents", ()) if i not in incidents]
+    status, urgency = status_of(events), urgency_of(ticket, events)
     return PublishedTicket(
         schema=SCHEMA,
         id=ticket.id,
         number=stored.number or None,
         status=status,
         status_label=LABELS[status],
-        received_at=ticket.received_at.astimezone(public.zone),
-        occurred_at=_local(ticket.occurred_at, public.zone),
+        received_at=ticket.received_at.astimezone(zone),
+        occurred_at=_local(ticket.occurred_at, zone),
         channel=ticket.channel,
         requester=ticket.requester,
         content=ticket.content,
         place=ticket.place,
-        attachments=tuple(
-            msgspec.structs.replace(
-                a, url=attachment_url(public.url, public.secret, a.id, a.sha256)
-            )
-            for a in ticket.attachments
-        ),
+        attachments=_attachments(ticket, public),
         type=ticket.type,
         type_label=LABELS[ticket.type],
         domain=ticket.domain,
@@ -150,19 +141,31 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         urgency=urgency,
         urgency_label=LABELS[urgency],
         verify=ticket.verify or any(e.data.get("verify") for e in events),
-        services=tuple(services),
+        services=_services(ticket, events),
         evidence=ticket.evidence,
         acceptance=ticket.acceptance,
         route=ticket.route,
-        limits=_limits(ticket.limits, events, public.zone),
-        related=Related(
-            duplicate_of=ticket.duplicate_of,
-            incidents=tuple(incidents) or stored.incidents,
-        ),
+        limits=_limits(ticket.limits, events, zone),
+        related=Related(duplicate_of=ticket.duplicate_of, incidents=stored.incidents),
         disclosure=Disclosure(public=ticket.public),
         exercise=ticket.exercise,
-        history=history(events, public.zone),
+        history=history(events, zone),
     )
+
+
+def _attachments(ticket: Ticket, public: Public) -> tuple[Attachment, ...]:
+    return tuple(
+        msgspec.structs.replace(a, url=attachment_url(public.url, public.secret, a.id, a.sha256))
+        for a in ticket.attachments
+    )
+
+
+def _services(ticket: Ticket, events: Iterable[Event]) -> tuple[Service, ...]:
+    """Return the services concerned, with those that a later addition called for."""
+    services = dict.fromkeys(ticket.services)
+    for event in events:
+        services |= dict.fromkeys(Service(s) for s in event.data.get("services", ()))
+    return tuple(services)
 
 
 def publish_incident(stored: StoredIncident, zone: ZoneInfo, upto: int | None = None) -> Incident:

@@ -15,7 +15,7 @@ from config.load import Loaded, load
 from gateway import plugins
 from gateway.clock import SystemClock
 from gateway.replay import replay
-from gateway.store.base import Quarantined, Store
+from gateway.store.base import Store
 from gateway.store.sqlite import from_url
 from normalizer.errors import GatewayError
 
@@ -61,16 +61,11 @@ def _instant(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).isoformat(timespec="seconds")
 
 
-async def _held(store: Store, wanted: str) -> Quarantined | None:
-    held = await store.quarantined(("held", "replayed", "discarded"), _MOST)
-    return next((item for item in held if item.id == wanted), None)
-
-
 async def _show(store: Store, wanted: str) -> int:
     if (delivery := await store.delivery(wanted)) is not None:
         print(msgspec.json.format(msgspec.json.encode(delivery), indent=2).decode())
         return 0
-    if (item := await _held(store, wanted)) is None:
+    if (item := await store.held(wanted)) is None:
         return _unknown(wanted)
     shown: dict[str, Any] = msgspec.to_builtins(item)
     try:
@@ -96,7 +91,7 @@ async def _replay(store: Store, loaded: Loaded, wanted: str) -> int:
     if await store.redo(wanted, "due", SystemClock().now(), None):
         print(f"{wanted} is due again")
         return 0
-    item = await _held(store, wanted)
+    item = await store.held(wanted)
     if item is None or item.state != "held":
         return _unknown(wanted)
     try:

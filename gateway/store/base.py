@@ -275,6 +275,10 @@ class Store(Protocol):
         """Return deliveries in these states, oldest first."""
         ...
 
+    async def destinations(self) -> list[str]:
+        """Return the destinations that have unfinished deliveries."""
+        ...
+
     async def delivery(self, id: str) -> Delivery | None:  # noqa: A002 - the CloudEvent's own word
         """Return the delivery of this event id."""
         ...
@@ -311,6 +315,10 @@ class Store(Protocol):
 
     async def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages in these states, oldest first."""
+        ...
+
+    async def held(self, id: str) -> Quarantined | None:  # noqa: A002
+        """Return the quarantined message with this id, whatever its state."""
         ...
 
     async def release(self, id: str, state: str, why: str | None) -> bool:  # noqa: A002

@@ -251,6 +251,10 @@ class SqliteStore:
         """Return deliveries in these states, oldest first."""
         return await self._read(lambda reader: reader.deliveries(states, limit))
 
+    async def destinations(self) -> list[str]:
+        """Return the destinations that have unfinished deliveries."""
+        return await self._read(lambda reader: reader.destinations())
+
     async def delivery(self, id: str) -> Delivery | None:  # noqa: A002 - the protocol's name
         """Return the delivery of this event id."""
         return await self._read(lambda reader: reader.delivery(id))
@@ -277,6 +281,10 @@ class SqliteStore:
     async def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages in these states, oldest first."""
         return await self._read(lambda reader: reader.quarantined(states, limit))
+
+    async def held(self, id: str) -> Quarantined | None:  # noqa: A002 - the protocol's name
+        """Return the quarantined message with this id, whatever its state."""
+        return await self._read(lambda reader: reader.held(id))
 
     async def counts(self) -> dict[str, int]:
         """Return ``tickets``, ``due`` (leased ones too), ``dead``, ``held``, ``incidents_open``."""

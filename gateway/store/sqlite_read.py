@@ -194,6 +194,10 @@ class Reader:
             rows += self._rows("deliveries_common" if common else "deliveries_rare", state, limit)
         return [delivery_of(row) for row in sorted(rows)[:limit]]
 
+    def destinations(self) -> list[str]:
+        """Return the destinations that have unfinished deliveries."""
+        return [row[0] for row in self._rows("destinations")]
+
     def delivery(self, event_id: str) -> Delivery | None:
         """Return the delivery of this event id."""
         rows = self._rows("delivery", event_id)
@@ -202,16 +206,22 @@ class Reader:
     def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages, oldest first."""
         rows = [row for s in set(states) for row in self._rows("quarantined", s, limit)]
-        names = ("id", "at", "channel", "account", "reason", "raw", "raw_type", "state", "why")
-        found = []
-        for row in sorted(rows, key=lambda row: (row[1], row[0]))[:limit]:
-            fields = dict(zip(names, row, strict=True))
-            found.append(Quarantined(**(fields | {"at": from_us(row[1])})))
-        return found
+        return [_quarantined(r) for r in sorted(rows, key=lambda row: (row[1], row[0]))[:limit]]
+
+    def held(self, item_id: str) -> Quarantined | None:
+        """Return the quarantined message with this id, whatever its state."""
+        rows = self._rows("held", item_id)
+        return _quarantined(rows[0]) if rows else None
 
     def counts(self) -> dict[str, int]:
         """Return the counters."""
         return dict(self._rows("counters"))
+
+
+def _quarantined(row: Sequence[Any]) -> Quarantined:
+    names = ("id", "at", "channel", "account", "reason", "raw", "raw_type", "state", "why")
+    fields = dict(zip(names, row, strict=True))
+    return Quarantined(**(fields | {"at": from_us(row[1])}))
 
 
 def _incident_of(row: Sequence[Any], events: list[Event], reports: list[Any]) -> StoredIncident:

@@ -201,7 +201,7 @@ def figures() -> dict[str, Any]:
 def test_the_table_shows_every_figure_with_what_was_lost() -> None:
     """A Markdown table of three columns; a loss stands in it as it is."""
     lines = list(table.rows(figures()))
-    assert all(line.startswith("| ") or line.startswith("|---") for line in lines)
+    assert all(line.startswith(("| ", "|---")) for line in lines)
     assert {line.replace(r"\|", "").count("|") for line in lines} == {4}
     text = "\n".join(lines)
     for shown in ("2,000/s | 0.50", "2,500/s | 0.62", "1 lost, 2 doubled", "99 of 100", "1,500/s"):

@@ -71,6 +71,22 @@ SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event
     created_at, attempts, due_at, data, last_error, state
 FROM deliveries WHERE id = ?1;
 
+-- name: destinations
+-- Each is found by one step down the index, however many deliveries wait.
+WITH RECURSIVE named(destination) AS (
+    SELECT min(destination) FROM deliveries WHERE turn IS NOT NULL
+    UNION ALL
+    SELECT (
+        SELECT min(destination) FROM deliveries
+        WHERE turn IS NOT NULL AND destination > named.destination
+    )
+    FROM named WHERE named.destination IS NOT NULL
+)
+SELECT destination FROM named WHERE destination IS NOT NULL;
+
+-- name: held
+SELECT id, at, channel, account, reason, raw, raw_type, state, why FROM quarantine WHERE id = ?1;
+
 -- name: quarantined
 SELECT id, at, channel, account, reason, raw, raw_type, state, why FROM quarantine
 WHERE state = ?1 ORDER BY at, id LIMIT ?2;

@@ -85,7 +85,10 @@ UPDATE deliveries SET state = 'leased', ready_at = ?2 WHERE seq = ?1;
 -- name: settle
 UPDATE deliveries
 SET state = ?2, turn = CASE ?2 WHEN 'due' THEN turn END, due_at = coalesce(?3, due_at),
-    ready_at = coalesce(?3, due_at), attempts = attempts + (?4 IS NOT NULL),
+    -- An emergency's next try is no later than the end of its lease would have made it: an ordinary
+    -- worker, with longer delays, may have had it when it became urgent.
+    ready_at = CASE lane WHEN 0 THEN min(coalesce(?3, due_at), ready_at) ELSE coalesce(?3, due_at) END,
+    attempts = attempts + (?4 IS NOT NULL),
     last_error = coalesce(?4, last_error)
 WHERE seq = ?1 AND state = 'leased';
 
