@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.compose import Composed, Rules, compose
 from gateway.ids import new_id
 from gateway.links import query_code
+from gateway.media import tidied
 from gateway.metrics import Metrics
 from gateway.notices import received
 from gateway.store.base import (
@@ -127,6 +128,8 @@ class Intake:
             Conflict: The message's key was used before with other content.
             StoreError: Nothing was stored; the carrier should send it again.
         """
+        if inbound.attachments:
+            inbound = msgspec.structs.replace(inbound, attachments=tidied(inbound.attachments))
         composed = await self._compose(inbound)
         matter = self.repeats.key(composed.ticket, composed.folded)
         acceptance = self._plan(inbound, composed, matter)

@@ -56,7 +56,13 @@ class App:
 
     async def _listen(self) -> None:
         at = self._loaded.settings.http
-        self._runner = web.AppRunner(self.parts.web, access_log=None, shutdown_timeout=_GRACE_S)
+        self._runner = web.AppRunner(
+            self.parts.web,
+            access_log=None,
+            shutdown_timeout=_GRACE_S,
+            # A few kilobytes would inflate to gigabytes on the loop, even of a refused body.
+            auto_decompress=False,
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, at.host, at.port, backlog=1024).start()
@@ -92,6 +98,8 @@ class App:
         self._loaded = loaded
         self.parts.dispatcher.enable()
         self.parts.emergency.ladder.wake()
+        # Pages connect again at once, and only with a token that is still in force.
+        self.parts.emergency.feed.close()
         base.metrics.count("reloaded")
         log.info("gateway.reloaded", extra={"rulebook": rules.rulebook.version})
 

@@ -1,12 +1,29 @@
 """Counting wrong query codes, so that nobody can guess their way to a ticket."""
 
 from collections import OrderedDict, deque
+from ipaddress import IPv6Address, ip_address, ip_network
 
 #: Wrong codes that a number or an address may give within the window (contract section 4).
 ALLOWED = 10
 WINDOW_S = 600.0
 #: Numbers and addresses remembered; the least recently wrong is forgotten first.
 KEPT = 50_000
+
+
+def network_of(address: str) -> str:
+    """Return whose an address is: of IPv6 its /64, as one line has all addresses in it.
+
+    Source: RFC 6177 §2, what a subscriber is given at least.
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), 64), strict=False))
 
 
 class Attempts:

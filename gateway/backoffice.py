@@ -94,6 +94,10 @@ class BackOffice:
             raise Unauthorized("no back-office adapter of this name")
         headers = {k.lower(): v for k, v in request.headers.items()}
         verify(keys, headers, body, self._clock.now())
+        if body and request.method == "GET":
+            # Nothing in a signature says what it is for: an event that we signed ourselves would
+            # open the tickets to whoever saw it pass.
+            raise Unauthorized("a question is signed over an empty body")
         return body
 
     @staticmethod
@@ -182,7 +186,11 @@ class BackOffice:
             "tickets": [publish(one, self._public) for one in stored],
             "next": stored[-1].ticket.id if len(stored) == _PAGE else None,
         }
-        return web.Response(body=msgspec.json.encode(page), content_type="application/json")
+        return web.Response(
+            body=msgspec.json.encode(page),
+            content_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 def routes(office: BackOffice) -> list[web.RouteDef]:

@@ -79,8 +79,9 @@ class Blobs:
         return sha256, draft.size
 
     def _sweep(self) -> None:
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = self._root / "tmp"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         for left in folder.iterdir():
             left.unlink()
 

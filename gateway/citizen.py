@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.accept import LONG_TEXT, Outbox, Reporter, lane_of
 from gateway.assess import assess
-from gateway.attempts import Attempts
+from gateway.attempts import Attempts, network_of
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.ids import new_id
@@ -136,11 +136,11 @@ class Citizen:
         self._attempts = Attempts()
 
     async def _open(self, number: str, code: str, remote: str) -> StoredTicket:
-        now = self._clock.monotonic()
-        keys = (f"number {number[:32]}", f"address {remote}")
-        if wait := max(self._attempts.blocked_for(key, now) for key in keys):
-            raise TooMany(wait)
+        keys = (f"number {number[:32]}", f"address {network_of(remote)}")
+        self._check_attempts(keys)
         stored = await self._store.ticket(number) if is_number(number) else None
+        # Again: of many guesses sent at once, all have passed the first check.
+        now = self._check_attempts(keys)
         # An unknown number costs the same comparison, so that time does not tell it apart.
         ticket_id = stored.ticket.id if stored else ""
         if not same_code(self._store.secret, ticket_id, code) or stored is None:
@@ -148,6 +148,13 @@ class Citizen:
                 self._attempts.wrong(key, now)
             raise NotFound("no request with this number and query code")
         return stored
+
+    def _check_attempts(self, keys: Sequence[str]) -> float:
+        """Return the time if another try is allowed. Raises `TooMany`."""
+        now = self._clock.monotonic()
+        if wait := max(self._attempts.blocked_for(key, now) for key in keys):
+            raise TooMany(wait)
+        return now
 
     async def progress(self, number: str, code: str, remote: str) -> Progress:
         """Return where the ticket stands.

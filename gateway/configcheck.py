@@ -7,6 +7,7 @@ the sections meet each other, the region's rule pack and the plug-ins that are i
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -14,7 +15,7 @@ from config.document import Problem, ValuePath
 from config.explain import did_you_mean, problems_of
 from config.load import Loaded
 from config.plugin import Plugin
-from config.settings import Desk, Route, Rung
+from config.settings import Desk, Route, Rung, as_list
 from gateway.roster import DUTY
 from gateway.route import hours_of, pattern_of
 from gateway.shadow import shadows
@@ -34,6 +35,10 @@ ENUMERATED: Mapping[str, tuple[str, ...]] = {
 #: name them before the channel is installed.
 KINDS = ("phone", "wechat", "web", "email", "sms", "webhook", "open311")
 
+#: The signing secret of the shipped ``config/gateway.yaml``.
+SHIPPED_SECRET = "whsec_c2hpcHBlZC1kZWZhdWx0LXJlcGxhY2UtbWUtbm93"  # noqa: S105 - public
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 #: What a rung that goes out by a channel must say, and the kind of that channel.
 _RUNG_TARGETS: Mapping[str, str] = {"sms": "number", "phone": "number", "email": "address"}
 
@@ -50,6 +55,7 @@ def problems(loaded: Loaded, channels: Plugins, adapters: Plugins) -> list[Probl
         {
             *_sections(loaded, "channels", channels),
             *_sections(loaded, "adapters", adapters),
+            *_shipped_secrets(loaded),
             *_liaison(loaded),
             *_routes(loaded, channels, adapters),
         }
@@ -95,6 +101,19 @@ def _checked(
     except ValidationError as error:
         return problems_of(error, loaded.document, plugin.settings, path)
     return []
+
+
+def _shipped_secrets(loaded: Loaded) -> Iterator[Problem]:
+    """Yield secrets of the shipped file on a gateway that is not for this machine alone."""
+    http = loaded.settings.http
+    if all(host in _LOOPBACK for host in (http.host, urlsplit(http.public_url).hostname)):
+        return
+    for key in ("channels", "adapters"):
+        sections: tuple[dict[str, Any], ...] = getattr(loaded.settings, key)
+        for at, section in enumerate(sections):
+            if SHIPPED_SECRET in as_list(section.get("secret")):  # type: ignore[operator]  # a list
+                message = "everybody knows the shipped secret: it opens all tickets; make a new one"
+                yield loaded.problem((key, at, "secret"), message)
 
 
 def _liaison(loaded: Loaded) -> Iterator[Problem]:

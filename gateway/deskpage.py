@@ -118,6 +118,10 @@ class Page:
         """Forget the session."""
         name = request.match_info["service"]
         response = _to(name)
+        try:
+            check_origin(request, self._site.public.url)
+        except Unauthorized:
+            return response  # a desk that is logged out by another site's page sees no alarm
         self._cookie(response, session_name(name), "", 0)
         return response
 

@@ -36,6 +36,14 @@ class Sink(Protocol):
         ...
 
 
+class NoFiles:
+    """The sink of addresses that take no files."""
+
+    async def write(self, chunks: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
+        """Raise `Malformed`."""
+        raise Malformed("files", "this address takes no files")
+
+
 async def read_form(
     request: web.Request, blobs: Sink, fields: dict[str, str] | None = None
 ) -> tuple[dict[str, str], tuple[Attachment, ...]]:

@@ -10,7 +10,7 @@ import hmac
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import msgspec
 from aiohttp import web
@@ -20,7 +20,7 @@ from channels.base import Reply, Request, Webhook
 from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import Clock
-from gateway.forms import read_form
+from gateway.forms import NoFiles, Sink, read_form
 from gateway.health import Health
 from gateway.links import attachment_signature
 from gateway.metrics import Metrics
@@ -38,6 +38,8 @@ SIGNED_JSON = frozenset({"webhook"})
 #: Media types of a form, and of everything that POST /api/v1/requests takes.
 _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _TAKEN = _FORMS | {"application/json"}
+#: Answers a compressed body. Source: RFC 9110 §12.5.3, how a server tells what it takes.
+_UNCODED = {"Accept-Encoding": "identity"}
 
 
 @dataclass(slots=True)
@@ -64,23 +66,37 @@ def remote_reader(proxies: Sequence[str]) -> Callable[[web.Request], str]:
     networks = tuple(ip_network(proxy, strict=False) for proxy in proxies)
 
     def trusted(address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in networks)
+        parsed = _address_of(address)
+        return parsed is not None and any(parsed in network for network in networks)
 
     def remote(request: web.Request) -> str:
         nearest = request.remote or ""
         if not networks or not trusted(nearest):
             return nearest
-        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-            candidate = hop.strip()
-            if not trusted(candidate):
-                return candidate or nearest
+        # A proxy may add a line of its own below those that the client made up.
+        hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        for hop in reversed(hops):
+            candidate = _address_of(hop.strip())
+            if candidate is None:
+                return nearest
+            if not trusted(str(candidate)):
+                return str(candidate)
         return nearest
 
     return remote
+
+
+def _address_of(hop: str) -> IPv4Address | IPv6Address | None:
+    """Return a hop's address, its port left out: each connection of a client has another."""
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    try:
+        address = ip_address(hop)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def middleware(front: Front) -> Middleware:
@@ -89,7 +105,10 @@ def middleware(front: Front) -> Middleware:
     @web.middleware
     async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            response = await handler(request)
+            if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+                response = problem(415, "send the body as it is", headers=_UNCODED)
+            else:
+                response = await handler(request)
         except GatewayError as error:
             response = problem_of(error)
         except web.HTTPException as error:
@@ -153,7 +172,8 @@ class Pushes:
             return problem(404, "this gateway has no web channel")
         if "Content-Type" in request.headers and request.content_type not in _TAKEN:
             return problem(415, "send application/json or multipart/form-data")
-        return await self._push(front.portal, ("web", front.portal_name), await self._read(request))
+        pushed = await self._read(request, front.blobs)
+        return await self._push(front.portal, ("web", front.portal_name), pushed)
 
     async def channel(self, request: web.Request) -> web.Response:
         """Take a push to ``/channels/{kind}/{name}``."""
@@ -161,14 +181,15 @@ class Pushes:
         webhook = self._front.webhooks.get(key)
         if webhook is None:
             return problem(404, "no channel of this kind and name")
-        return await self._push(webhook, key, await self._read(request))
+        # Nothing is written for somebody who has not shown yet who they are.
+        return await self._push(webhook, key, await self._read(request, NoFiles()))
 
-    async def _read(self, request: web.Request) -> Request:
+    async def _read(self, request: web.Request, files: Sink) -> Request:
         fields: Mapping[str, str] | None = None
         attachments: tuple[Attachment, ...] = ()
         body = b""
         if request.content_type in _FORMS:
-            fields, attachments = await read_form(request, self._front.blobs)
+            fields, attachments = await read_form(request, files)
         else:
             body = await request.read()
         return Request(
@@ -272,6 +293,7 @@ class Service:
                 "Content-Disposition": "attachment",
                 "X-Content-Type-Options": "nosniff",
                 "Content-Security-Policy": "sandbox; default-src 'none'",
+                "Cache-Control": "private, no-store",
             },
         )
 

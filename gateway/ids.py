@@ -1,6 +1,6 @@
 """Identifiers: sortable, unique, made without asking the store."""
 
-import os
+import random
 import time
 
 #: Bits 48-51 hold the version, 64-65 the variant, counted from the left.
@@ -14,7 +14,9 @@ def new_id() -> str:
     Source: RFC 9562 §5.7.
     """
     milliseconds = time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF
-    tail = int.from_bytes(os.urandom(10), "big")
+    # Ids must be unique, not secret. The system's generator would give the interpreter's lock away
+    # to the store's writer at every call.
+    tail = random.getrandbits(80)
     value = milliseconds << 80 | tail & ~_FIXED | _VERSION_AND_VARIANT
     digits = f"{value:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

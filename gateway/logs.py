@@ -20,7 +20,7 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": _event(record),
             "logger": record.name,
         }
         for name, value in vars(record).items():
@@ -30,6 +30,14 @@ class JsonFormatter(logging.Formatter):
             line["error"] = record.exc_info[0].__name__
             line["trace"] = _trace(record)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _event(record: logging.LogRecord) -> str:
+    """Return the event; of a library's message the first line, masked.
+
+    asyncio puts an exception that nobody fetched, words and all, on the lines below.
+    """
+    return mask(record.getMessage().partition("\n")[0])
 
 
 def _trace(record: logging.LogRecord) -> list[str]:

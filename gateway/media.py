@@ -6,7 +6,12 @@ shown as a page. Formats that a browser could run (HTML, SVG) are left as octet 
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import PurePosixPath
+
+import msgspec
+
+from normalizer.schema import Attachment
 
 #: Octets that `media_type` wants to see.
 HEAD = 512
@@ -68,6 +73,11 @@ _OLE = {
     ".wps": "application/vnd.ms-works",
 }
 
+#: A media type without parameters. Source: RFC 6838 §4.2.
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
+#: What a browser runs, or may take for it. Source: https://mimesniff.spec.whatwg.org §4.6.
+_ACTIVE = re.compile(r"text/html|image/svg|.*[/+]xml|.*(?:java|ecma|live|j)script.*|text/css")
+
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -110,6 +120,20 @@ def _plain(head: bytes, suffix: str) -> str | None:
     """Return text/plain for what is called so and holds no octet that text does not."""
     binary = any(octet < 9 or 14 <= octet < 27 for octet in head)
     return "text/plain" if suffix == ".txt" and head and not binary else None
+
+
+def declared(media_type: str) -> str:
+    """Return a type that a carrier told, as an octet stream if it is none or could be run."""
+    kind = media_type.partition(";")[0].strip().lower()
+    return UNKNOWN if _ACTIVE.match(kind) or not _TYPE.fullmatch(kind) else kind
+
+
+def tidied(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """Return attachments whose names and types do no harm where they are read."""
+    return tuple(
+        msgspec.structs.replace(a, name=safe_name(a.name), media_type=declared(a.media_type))
+        for a in attachments
+    )
 
 
 def safe_name(name: str) -> str:

@@ -40,6 +40,7 @@ _HEADERS: Final = MappingProxyType(
             "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         ),
         "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",  # for browsers older than frame-ancestors
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "geolocation=(self), camera=(), microphone=(), payment=()",
         "Cross-Origin-Opener-Policy": "same-origin",

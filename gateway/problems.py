@@ -69,7 +69,8 @@ def problem(
         status=status,
         body=msgspec.json.encode(document),
         content_type="application/problem+json",
-        headers=headers,
+        # A cache may keep a 404 by itself (RFC 9110 §15.1) and give it to the one with the code.
+        headers={"Cache-Control": "no-store", **(headers or {})},
     )
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from channels.web.submission import full_text
 from gateway.citizen import Done, NotFound, Progress, TooMany
-from gateway.forms import read_form
+from gateway.forms import NoFiles, read_form
 from gateway.notices import numbers_to_dial
 from gateway.portal import Portal, form_key, new_key, tidy_code, tidy_number, told
 from normalizer.errors import FieldError, Malformed, NotAllowed, Oversized
@@ -74,7 +74,7 @@ class ProgressPages:
         done: str = "",
     ) -> web.Response:
         """Take a step on the ticket that the form names and show the ticket as it is then."""
-        values, _ = await read_form(request, self._portal.blobs)
+        values, _ = await read_form(request, NoFiles())
         number, code = tidy_number(values.get("number", "")), tidy_code(values.get("code", ""))
         missing = tuple(
             Malformed(name, "it is missing")

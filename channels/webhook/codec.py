@@ -40,7 +40,7 @@ _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 _SANE_YEARS = range(1970, 3000)  # outside, a change of zone may leave what datetime can hold
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
 _Address = Annotated[str, msgspec.Meta(max_length=2048, pattern=r"^https?://[^\s/]")]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -252,7 +252,7 @@ def seconds_of(retry_after: str | None, now: datetime) -> float | None:
         return float(retry_after)
     try:
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of twenty digits
         return None
     if until.tzinfo is None:  # RFC 5322 "-0000": an instant in UTC
         until = until.replace(tzinfo=UTC)

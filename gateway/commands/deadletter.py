@@ -12,9 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from config.load import Loaded, load
-from gateway import plugins
 from gateway.clock import SystemClock
-from gateway.replay import replay
 from gateway.store.base import Store
 from gateway.store.sqlite import from_url
 from normalizer.errors import GatewayError
@@ -94,6 +92,10 @@ async def _replay(store: Store, loaded: Loaded, wanted: str) -> int:
     item = await store.held(wanted)
     if item is None or item.state != "held":
         return _unknown(wanted)
+    # The whole intake is behind these: the other actions need not wait for it.
+    from gateway import plugins
+    from gateway.replay import replay
+
     try:
         receipts = await replay(item, store, loaded, plugins.load("gateway.channels"))
     except GatewayError as error:

@@ -110,18 +110,11 @@ class Gateway:
         assert process is not None
         return await asyncio.to_thread(process.wait, within_s)
 
-    async def stop(self) -> None:
-        """End the process whatever its state."""
-        if self._process is None:
-            return
-        if self.running:
-            self.signal(signal.SIGTERM)
-        try:
-            await self.ended(10)
-        except subprocess.TimeoutExpired:
+    async def kill(self) -> None:
+        """End the process at once, whatever its state."""
+        if self._process is not None:
             self._process.kill()
             await self.ended()
-            raise
 
 
 def write_config(file: Path, settings: dict[str, Any]) -> Path:

@@ -85,7 +85,7 @@ MISTAKES: dict[str, tuple[Change, str, str]] = {
     "missing default route": (
         lambda s: s["routes"].pop(),
         "routes",
-        "routes:",
+        "- name: market",
     ),
     "unreachable route": (
         lambda s: s["routes"].insert(

@@ -101,6 +101,6 @@ async def opened(folder: Path, *, retry_for: str = "3d", **sections: Any) -> Asy
         async with Client(gateway.url) as citizen:
             yield World(folder, chosen, office, gateway, citizen)
     finally:
-        await gateway.stop()
+        await gateway.kill()
         await office.stop()
     assert office.forged == []

@@ -139,14 +139,14 @@ async def test_the_next_event_of_a_ticket_follows_promptly(scene: Scene) -> None
     assert lengths == list(range(1, 11))
 
 
-async def test_an_urgent_event_follows_its_tickets_ordinary_one_promptly(scene: Scene) -> None:
-    """Across the lanes too the next event of a ticket goes when the one before is settled."""
+async def test_an_urgent_event_takes_its_tickets_ordinary_one_along(scene: Scene) -> None:
+    """What an emergency must wait for moves into its lane; the order of the ticket is kept."""
     script = Script(scene.clock)
     added = await scene.accept()
     assert await scene.change(added.id, "added", EMERGENCY) == ()  # it waits for its turn
     scene.dispatcher(backoffice=script).start()
     await scene.until_all("done", 2)
-    assert [item.urgent for item in script.taken] == [False, True]
+    assert [item.urgent for item in script.taken] == [True, True]
 
 
 async def test_never_two_events_of_one_ticket_at_a_time(scene: Scene) -> None:

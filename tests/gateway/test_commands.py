@@ -222,14 +222,12 @@ def test_explain_names_the_line_that_is_wrong(run: Run, config: Path, tmp_path: 
 )
 def test_no_wrong_line_is_taken(line: str) -> None:
     """Not JSON, no object, no text, or a member of another type: each is named."""
-    with pytest.raises(ConfigError, match="^texts:7: "):
+    with pytest.raises(ConfigError, match=r"^texts:7: "):
         explain._row(line, "texts:7", argparse.Namespace(channel="web", called=None))
 
 
 @pytest.mark.parametrize("words", [(), ("x", "--jsonl", "-")])
-def test_explain_wants_one_source(
-    run: Run, config: Path, words: tuple[str, ...]
-) -> None:
+def test_explain_wants_one_source(run: Run, config: Path, words: tuple[str, ...]) -> None:
     """Neither none nor two."""
     assert run("explain", "--config", str(config), *words).code == 2
 

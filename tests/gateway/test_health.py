@@ -10,7 +10,7 @@ from gateway.store.base import Store
 from normalizer.errors import StoreError
 from tests.clock import START, FakeClock
 from tests.gateway.test_metrics import value
-from tests.gateway.world import World
+from tests.gateway.world import FIRE, World
 
 
 class Counts:
@@ -23,7 +23,7 @@ class Counts:
         """Return counts. Raises `StoreError` while the store is away."""
         if self.away is not None:
             raise StoreError(self.away)
-        return {"tickets": 7, "due": 3, "dead": 0, "held": 1, "incidents_open": 2}
+        return {"tickets": 7, "due": 3, "dead": 0, "held": 1, "incidents_open": 0}
 
 
 class Scene:
@@ -114,6 +114,19 @@ async def test_the_gauges_tell_the_same() -> None:
     scene.store.away = "gone"
     await scene.health.gauges(metrics)
     assert value(metrics, "gateway_store_up") == 0
+
+
+async def test_the_gauges_tell_how_long_an_emergency_waits(world: World) -> None:
+    """Since it was raised, until a desk acknowledges it; nothing open is nothing waiting."""
+    metrics, health = Metrics(), Health(world.store, world.clock, {})
+    await health.gauges(metrics)
+    assert value(metrics, "gateway_incident_oldest_unacknowledged_seconds") == 0
+    receipt = await world.intake.accept(world.inbound(FIRE))
+    await world.clock.advance(45)
+    await health.gauges(metrics)
+    assert value(metrics, "gateway_store_incidents_open") == len(receipt.incidents) == 2
+    assert value(metrics, "gateway_incidents_unacknowledged") == 2
+    assert value(metrics, "gateway_incident_oldest_unacknowledged_seconds") == 45
 
 
 async def test_the_counts_are_those_of_the_store(world: World) -> None:

@@ -51,11 +51,11 @@ def test_a_view_as_of_an_event_does_not_change_afterwards() -> None:
     assert msgspec.json.encode(as_of) == msgspec.json.encode(before)
 
 
-def test_an_addition_may_raise_urgency_services_and_incidents() -> None:
+def test_an_addition_may_raise_urgency_services_and_doubt() -> None:
     """What was added later stands beside what was said first, nothing twice."""
     told = ticket(urgency=Urgency.URGENT, services=(Service.GAS,))
-    data = {"urgency": "emergency", "services": ["119", "gas"], "incidents": ["i-1"]}
-    again = {"urgency": "emergency", "services": ["119", "120"], "incidents": ["i-1", "i-2"]}
+    data = {"urgency": "emergency", "services": ["119", "gas"]}
+    again = {"urgency": "emergency", "services": ["119", "120"], "verify": True}
     shown = publish(
         stored(
             of=told,
@@ -65,6 +65,12 @@ def test_an_addition_may_raise_urgency_services_and_incidents() -> None:
     )
     assert (shown.urgency, shown.urgency_label) == (Urgency.EMERGENCY, "特急")
     assert shown.services == ("gas", "119", "120")
+    assert shown.verify
+
+
+def test_the_incidents_of_a_ticket_are_shown() -> None:
+    """Whoever reads the ticket finds what it raised or joined."""
+    shown = publish(stored("accepted", incidents=("i-1", "i-2")), PUBLIC)
     assert shown.related.incidents == ("i-1", "i-2")
 
 
