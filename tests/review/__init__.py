@@ -1,0 +1,1 @@
+"""What reviewers with hostile eyes found, each as a test that stays."""
