@@ -54,7 +54,7 @@ schema: $(STAMP) ## the published schema is the one in the repository
 	$(VENV)/bin/gateway schema | diff -u docs/reference/events.schema.json -
 
 docs: $(STAMP) ## build the documentation; a broken link fails
-	$(VENV)/bin/mkdocs build --strict --quiet --site-dir $(VENV)/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet --site-dir $(VENV)/site
 
 wheel: $(STAMP) ## build the wheel into dist/
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -1,6 +1,5 @@
 """Accepting: one act of a citizen becomes one ticket, durable before anybody is answered."""
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from channels.base import Receipt
 from gateway.clock import Clock
 from gateway.compose import Composed, Rules, compose
 from gateway.ids import new_id
+from gateway.letters import Letters
 from gateway.links import query_code
 from gateway.media import tidied
 from gateway.metrics import Metrics
@@ -33,8 +33,6 @@ from normalizer.schema import Inbound, Status, Ticket, Urgency
 
 log = logging.getLogger(__name__)
 
-#: Code points; a text of this length is read in about a millisecond.
-LONG_TEXT = 600
 #: How long a citizen's same words count as the same matter.
 REPEAT_WINDOW = timedelta(days=7)
 #: How many matters are remembered: about 20 MB.
@@ -119,6 +117,7 @@ class Intake:
         self._reporter = reporter
         self._outbox = outbox
         self._metrics = metrics
+        self._letters = Letters()
         self.repeats = Repeats()
 
     async def accept(self, inbound: Inbound) -> Receipt:
@@ -148,10 +147,11 @@ class Intake:
         return self._receipt(ticket, added.number, status, added.incidents, duplicate=False)
 
     async def _compose(self, inbound: Inbound) -> Composed:
-        if len(inbound.text) <= LONG_TEXT:
-            return compose(inbound, self._rules(), new_id())
+        rules = self._rules()
         # A long letter is read beside the loop, so that no emergency waits for its end.
-        return await asyncio.to_thread(compose, inbound, self._rules(), new_id())
+        return await self._letters.read(
+            inbound.text, rules.rulebook, lambda: compose(inbound, rules, new_id())
+        )
 
     def _plan(self, inbound: Inbound, composed: Composed, matter: int | None) -> Acceptance:
         now = self._clock.now()

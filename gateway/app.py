@@ -4,14 +4,17 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from channels.base import Listener, Messenger
 from config.load import Loaded
+from config.settings import Settings
 from gateway.blobs import Blobs
 from gateway.clock import Clock, SystemClock
 from gateway.composition import Base, Force, Parts, Plugins, assemble, attachments_folder
+from gateway.configcheck import LOOPBACK
 from gateway.metrics import Metrics
 from gateway.roster import Roster
 from gateway.rules import compile_rules
@@ -52,6 +55,7 @@ class App:
         for name, listener in parts.listeners.items():
             self._tasks.append(asyncio.create_task(self._keep(name, listener), name=name))
         log.info("gateway.started", extra={"region": self._loaded.pack.name})
+        _warn_of_open_desks(self._loaded.settings)
         return self.url
 
     async def _listen(self) -> None:
@@ -124,6 +128,18 @@ class App:
             await adapter.close()
         await parts.base.store.close()
         log.info("gateway.stopped")
+
+
+def _warn_of_open_desks(settings: Settings) -> None:
+    """Warn of desks without a token on a gateway that is known beyond this machine.
+
+    A proxy here that adds no header makes everybody look like somebody at this machine.
+    """
+    if urlsplit(settings.http.public_url).hostname in LOOPBACK:
+        return
+    for name, desk in settings.liaison.items():
+        if desk.token is None:
+            log.warning("desk.without_token", extra={"desk": name})
 
 
 async def build(

@@ -11,10 +11,13 @@ from channels.webhook.codec import verify
 from gateway.accept import Outbox
 from gateway.citizen import TOLD
 from gateway.clock import Clock
+from gateway.compose import Rules
 from gateway.ids import new_id
-from gateway.lifecycle import ALLOWED_FROM, Work, WorkRules, check_step, event_of
+from gateway.lifecycle import ALLOWED_FROM, Work, check_step, event_of
+from gateway.limits import contact_by
 from gateway.notices import worked_on
 from gateway.problems import problem, problem_of
+from gateway.rules import work_rules
 from gateway.store.base import Change, Lane, NewDelivery, NewEvent, Store, StoredTicket
 from gateway.view import Public, publish
 from normalizer.errors import Malformed, NotAllowed, StoreError, Unauthorized
@@ -52,7 +55,7 @@ class BackOffice:
         clock: Clock,
         public: Public,
         keys: Mapping[str, Sequence[bytes]],
-        rules: Callable[[], WorkRules],
+        rules: Callable[[], Rules],
         outbox: Outbox,
         speakers: frozenset[str],
     ) -> None:
@@ -122,12 +125,12 @@ class BackOffice:
                 raise LookupError(work.number)
             if any(event.key == envelope.id for event in stored.events):
                 return
-            check_step(step, work, stored, self._rules())
+            check_step(step, work, stored, work_rules(self._rules()), self._clock.now())
             answers = self._answers(step, work, stored)
             changed = await self._store.change(
                 Change(
                     ticket_id=stored.ticket.id,
-                    events=(self._event(step, work, envelope.id),),
+                    events=(self._event(step, work, stored, envelope.id),),
                     deliveries=answers,
                     if_version=stored.version,
                 )
@@ -157,14 +160,19 @@ class BackOffice:
             ),
         )
 
-    def _event(self, step: str, work: Work, key: str) -> NewEvent:
+    def _event(self, step: str, work: Work, stored: StoredTicket, key: str) -> NewEvent:
+        now, rules = self._clock.now(), self._rules()
         data: dict[str, Any] = {"unit": work.unit}
+        if step == "signed":
+            due = contact_by(stored.ticket.type, now.astimezone(rules.zone), rules.pack)
+            if due is not None:
+                data["contact_by"] = due.isoformat()
         if work.by is not None:
             data["by"] = work.by
         if work.until is not None:
             data["until"] = work.until.isoformat()
         return NewEvent(
-            at=self._clock.now(),
+            at=now,
             event=event_of(step),
             by=work.unit,
             text=work.text,

@@ -1,19 +1,19 @@
 """What a citizen does with a ticket of theirs: ask, add, rate, withdraw."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from gateway.accept import LONG_TEXT, Outbox, Reporter, lane_of
+from gateway.accept import Outbox, Reporter, lane_of
 from gateway.assess import assess
 from gateway.attempts import Attempts, network_of
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.ids import new_id
+from gateway.letters import Letters
 from gateway.links import same_code
+from gateway.standing import answered, own_key, rated_already, spoken_now, words_of
 from gateway.store.base import (
     Change,
     IncidentReport,
@@ -134,6 +134,7 @@ class Citizen:
         self._reporter = reporter
         self._outbox = outbox
         self._attempts = Attempts()
+        self._letters = Letters()
 
     async def _open(self, number: str, code: str, remote: str) -> StoredTicket:
         keys = (f"number {number[:32]}", f"address {network_of(remote)}")
@@ -188,7 +189,7 @@ class Citizen:
                 for h in history(stored.events, self._public.zone)
             ),
             rating=ratings[-1] if ratings else None,
-            can_rate=_answered(stored) and not _rated(stored),
+            can_rate=answered(stored) and not rated_already(stored),
             can_withdraw=shown.status not in _OVER,
             ratings=self._scale(),
         )
@@ -217,7 +218,9 @@ class Citizen:
         if not text.strip() or len(text) > TEXT_MAX:
             raise Malformed("text", f"between 1 and {TEXT_MAX:,} characters")
         stored = await self._open(number, code, remote)
-        seen, judged = await self._judged(stored.ticket, text)
+        seen, judged = await self._letters.read(
+            text, self._rules().rulebook, lambda: self._judge(stored.ticket, text)
+        )
         now = self._clock.now()
         reports: tuple[IncidentReport, ...] = ()
         data: dict[str, object] = {
@@ -230,7 +233,7 @@ class Citizen:
         details = msgspec.to_builtins(data)
         if judged.urgency is Urgency.EMERGENCY:
             reports = self._reporter.reports(
-                _spoken_now(stored.ticket, seen, judged), seen.folded, now
+                spoken_now(stored.ticket, seen, judged), seen.folded, now
             )
             details |= {
                 "urgency": judged.urgency.value,
@@ -241,9 +244,7 @@ class Citizen:
         lane = lane_of(judged.urgency, verify=judged.verify)
         change = Change(
             ticket_id=stored.ticket.id,
-            events=(
-                NewEvent(at=now, event="added", by="citizen", data=details, key=_own_key(key)),
-            ),
+            events=(NewEvent(at=now, event="added", by="citizen", data=details, key=own_key(key)),),
             deliveries=(
                 self._delivery(stored, "added", lane, now, {"message": details["message"]}),
             ),
@@ -262,16 +263,10 @@ class Citizen:
         """Raise `Conflict` unless the event that has the repeat's key says the same."""
         stored = await self._store.ticket(number)
         first = next((e for e in stored.events if e.key == repeat.key), None) if stored else None
-        if first is None or _words(first.data) != _words(repeat.data):
+        if first is None or words_of(first.data) != words_of(repeat.data):
             raise Conflict(
                 "Idempotency-Key", "it was used before with other content; take a new one"
             )
-
-    async def _judged(self, ticket: Ticket, text: str) -> tuple[Normalized, Judged]:
-        if len(text) <= LONG_TEXT:
-            return self._judge(ticket, text)
-        # As in accepting: a long letter is read beside the loop.
-        return await asyncio.to_thread(self._judge, ticket, text)
 
     def _judge(self, ticket: Ticket, text: str) -> tuple[Normalized, Judged]:
         rules = self._rules()
@@ -353,9 +348,9 @@ class Citizen:
         stored = await self._open(number, code, remote)
 
         def rated(now_stored: StoredTicket) -> tuple[NewEvent, NewDelivery]:
-            if not _answered(now_stored):
+            if not answered(now_stored):
                 raise NotAllowed("rate_after_answer", "there is no answer to rate yet")
-            if _rated(now_stored):
+            if rated_already(now_stored):
                 raise NotAllowed("rate_once", "this answer is rated already")
             now = self._clock.now()
             event = NewEvent(
@@ -395,42 +390,3 @@ class Citizen:
             if changed.written:
                 return self._done(stored)
         raise StoreError("the request is being changed by too many at once; try again")
-
-
-def _own_key(key: str | None) -> str | None:
-    """Return a citizen's key apart from the back office's event ids, which share the stream."""
-    return None if key is None else f"citizen:{key}"
-
-
-def _words(data: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return what tells a repeat of an addition from another one; its time does not."""
-    message = data["message"]
-    return message["text"], [attachment["sha256"] for attachment in message["attachments"]]
-
-
-def _last_answer(stored: StoredTicket) -> int:
-    """Return the index of the newest answer among the events, -1 if there is none."""
-    found = [i for i, e in enumerate(stored.events) if e.event == "answered"]
-    return found[-1] if found else -1
-
-
-def _answered(stored: StoredTicket) -> bool:
-    return _last_answer(stored) >= 0
-
-
-def _rated(stored: StoredTicket) -> bool:
-    """Return whether the newest answer has a rating."""
-    return any(e.event == "rated" for e in stored.events[_last_answer(stored) :])
-
-
-def _spoken_now(ticket: Ticket, seen: Normalized, judged: Judged) -> Ticket:
-    """Return the ticket as if its words were the added ones, for raising an incident."""
-    place = seen.place if seen.place.text or seen.place.latitude is not None else ticket.place
-    return msgspec.structs.replace(
-        ticket,
-        content=seen.content,
-        place=place,
-        urgency=judged.urgency,
-        services=judged.services,
-        kind=judged.kind,
-    )

@@ -32,7 +32,6 @@ from gateway.metrics import Metrics
 from gateway.page_views import Views
 from gateway.portal import Portal, failure
 from gateway.roster import Roster
-from gateway.rules import work_rules
 from gateway.store.base import Store
 from gateway.view import Public
 from normalizer.place import same_place
@@ -160,7 +159,7 @@ def _office(
         base.clock,
         base.public,
         _office_keys(base.loaded.settings, adapters),
-        lambda: work_rules(force.rules),
+        lambda: force.rules,
         dispatcher,
         frozenset(speakers),
     )
@@ -218,6 +217,7 @@ def _front(
                 "adapters": dispatcher.health,
                 "queue": alarm.state.parts,
             },
+            base.public.zone,
         ),
         secret=base.store.secret,
         webhooks=webhooks,
@@ -246,6 +246,7 @@ def _application(
         feed=alarm.feed,
         clock=base.clock,
         public=base.public,
+        proxies=base.loaded.settings.http.trusted_proxies,
     )
     app.add_routes(deskpage.routes(site))
     if front.portal is not None:

@@ -37,7 +37,8 @@ KINDS = ("phone", "wechat", "web", "email", "sms", "webhook", "open311")
 
 #: The signing secret of the shipped ``config/gateway.yaml``.
 SHIPPED_SECRET = "whsec_c2hpcHBlZC1kZWZhdWx0LXJlcGxhY2UtbWUtbm93"  # noqa: S105 - public
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: Hosts that nobody beyond this machine reaches.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 #: What a rung that goes out by a channel must say, and the kind of that channel.
 _RUNG_TARGETS: Mapping[str, str] = {"sms": "number", "phone": "number", "email": "address"}
@@ -106,7 +107,7 @@ def _checked(
 def _shipped_secrets(loaded: Loaded) -> Iterator[Problem]:
     """Yield secrets of the shipped file on a gateway that is not for this machine alone."""
     http = loaded.settings.http
-    if all(host in _LOOPBACK for host in (http.host, urlsplit(http.public_url).hostname)):
+    if all(host in LOOPBACK for host in (http.host, urlsplit(http.public_url).hostname)):
         return
     for key in ("channels", "adapters"):
         sections: tuple[dict[str, Any], ...] = getattr(loaded.settings, key)

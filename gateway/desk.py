@@ -54,7 +54,8 @@ def desk_of(site: Site, request: web.Request) -> tuple[str, Desk]:
     desk = site.roster().get(name)
     if desk is None:
         raise Refused(problem(404, "there is no liaison desk of this name"))
-    check(request, name, desk, site.store.secret, site.clock.now(), site.public.url)
+    now = site.clock.now()
+    check(request, name, desk, site.store.secret, now, site.public.url, site.proxies)
     return name, desk
 
 

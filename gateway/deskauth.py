@@ -6,8 +6,9 @@ and an alarm would go unanswered. Tokens are long random strings; refusals are l
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion11, web
@@ -18,7 +19,7 @@ from normalizer.errors import Unauthorized
 #: How long a page stays logged in: desks run day and night.
 SESSION = timedelta(days=30)
 #: Headers by which a proxy shows itself: what comes through one does not come from this machine.
-_PROXIED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
+_PROXIED = frozenset({"x-real-ip", "x-client-ip", "true-client-ip", "forwarded", "via"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -57,15 +58,30 @@ def _same(one: str, other: str) -> bool:
 
 
 def check(
-    request: web.Request, name: str, desk: Desk, secret: bytes, now: datetime, public_url: str
+    request: web.Request,
+    name: str,
+    desk: Desk,
+    secret: bytes,
+    now: datetime,
+    public_url: str,
+    proxies: Sequence[str] = (),
 ) -> None:
     """Return if the request may act for the desk.
+
+    Args:
+        request: The request.
+        name: The desk's name.
+        desk: Its settings.
+        secret: Of the store, for sessions.
+        now: Our clock.
+        public_url: Whose pages may use a session.
+        proxies: Addresses and networks of proxies: what comes from one is from anywhere.
 
     Raises:
         Unauthorized: It may not; the message says what is missing.
     """
     if desk.token is None:
-        check_local(request)
+        check_local(request, proxies)
         return
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_token(desk, given.strip()):
@@ -77,7 +93,7 @@ def check(
     raise Unauthorized("the desk's token is needed: Authorization: Bearer …")
 
 
-def check_local(request: web.Request) -> None:
+def check_local(request: web.Request, proxies: Sequence[str] = ()) -> None:
     """Return if the request was made on this machine, by no foreign page and through no proxy.
 
     Raises:
@@ -86,8 +102,10 @@ def check_local(request: web.Request) -> None:
     why = "this desk has no token in the configuration and is open on this machine only"
     if not _is_loopback(request.remote):
         raise Unauthorized(why)
-    # HTTP/1.0 is what nginx speaks to its upstream unless told otherwise.
-    if request.version < HttpVersion11 or any(name in request.headers for name in _PROXIED):
+    # Before 1.30 nginx spoke HTTP/1.0 to its upstream unless told otherwise. Since then it leaves no
+    # trace at all, not even the name that was asked for: only the configuration tells of it.
+    proxied = any(_tells_of_proxy(name.lower()) for name in request.headers)
+    if request.version < HttpVersion11 or proxied or _is_within(request.remote, proxies):
         raise Unauthorized(f"{why}; the request came through a proxy")
     # A page elsewhere may have its own name resolve to 127.0.0.1 (DNS rebinding).
     if _host_of(request.headers.get("Host", "")) not in _LOCAL_NAMES:
@@ -127,6 +145,17 @@ def _host_of(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
+
+
+def _tells_of_proxy(header: str) -> bool:
+    return header in _PROXIED or header.startswith("x-forwarded")
+
+
+def _is_within(remote: str | None, networks: Sequence[str]) -> bool:
+    """Return whether a loopback address lies in one of the networks."""
+    address = ip_address((remote or "").partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in ip_network(network, strict=False) for network in networks)
 
 
 def _is_loopback(remote: str | None) -> bool:

@@ -43,6 +43,7 @@ class Site:
     feed: Feed
     clock: Clock
     public: Public
+    proxies: Sequence[str] = ()  #: ``http.trusted_proxies``
 
 
 async def page_of(

@@ -1,8 +1,10 @@
 """What works and what does not, for ``/readyz`` and the gauges."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.liaison import Figures, figures
@@ -35,23 +37,30 @@ Probe = Callable[[], Mapping[str, Part]]
 class Health:
     """Collects the states of all parts."""
 
-    def __init__(self, store: Store, clock: Clock, probes: Mapping[str, Probe]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, probes: Mapping[str, Probe], zone: tzinfo = UTC
+    ) -> None:
         self._store = store
         self._clock = clock
         self._probes = probes
+        self._zone = zone
         self._store_part = Part(state=State.OK, since=clock.now())
 
     async def report(self) -> tuple[bool, dict[str, object]]:
         """Return whether intake is possible, and every part's state."""
         counts = await self._ask_store()
-        document: dict[str, object] = {"store": self._store_part}
+        document: dict[str, object] = {"store": self._shown(self._store_part)}
         for name, probe in self._probes.items():
-            document[name] = dict(probe())
+            document[name] = {part: self._shown(state) for part, state in probe().items()}
         if counts is not None:
             document["counts"] = counts
         ready = self._store_part.state is not State.DOWN
         document["state"] = State.OK if ready else State.DOWN
         return ready, document
+
+    def _shown(self, part: Part) -> Part:
+        since = part.since.astimezone(self._zone) if part.since else None
+        return msgspec.structs.replace(part, since=since)
 
     async def _ask_store(self) -> dict[str, int] | None:
         now = self._clock.now()

@@ -38,8 +38,8 @@ SIGNED_JSON = frozenset({"webhook"})
 #: Media types of a form, and of everything that POST /api/v1/requests takes.
 _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _TAKEN = _FORMS | {"application/json"}
-#: Answers a compressed body. Source: RFC 9110 §12.5.3, how a server tells what it takes.
-_UNCODED = {"Accept-Encoding": "identity"}
+#: Headers of aiohttp's own errors that stay.
+_KEPT_HEADERS = ("Allow", "Retry-After", "Accept-Encoding")
 
 
 @dataclass(slots=True)
@@ -105,10 +105,8 @@ def middleware(front: Front) -> Middleware:
     @web.middleware
     async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-                response = problem(415, "send the body as it is", headers=_UNCODED)
-            else:
-                response = await handler(request)
+            _check_uncoded(request)
+            response = await handler(request)
         except GatewayError as error:
             response = problem_of(error)
         except web.HTTPException as error:
@@ -128,6 +126,12 @@ def middleware(front: Front) -> Middleware:
     return errors
 
 
+def _check_uncoded(request: web.Request) -> None:
+    """Return if the body is not compressed. Source: RFC 9110 §12.5.3 for the header."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise web.HTTPUnsupportedMediaType(headers={"Accept-Encoding": "identity"})
+
+
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
     return resource.canonical if resource else "unknown"
@@ -144,8 +148,9 @@ def _plain(error: web.HTTPException) -> web.StreamResponse:
         404: "there is nothing at this address",
         405: "this address does not take this method",
         413: "the body is larger than this address takes",
+        415: "send the body as it is, without compression",
     }
-    headers = {k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")}
+    headers = {k: v for k, v in error.headers.items() if k in _KEPT_HEADERS}
     return problem(
         error.status,
         details.get(error.status, error.reason),

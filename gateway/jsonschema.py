@@ -32,6 +32,11 @@ _BESIDE: dict[str, dict[str, Any]] = {
     "hotline.ticket.rated": {"rating": _RATING},
     "hotline.ticket.limit": {"limit": {"type": "string"}, "card": {"enum": ["yellow", "red"]}},
 }
+_CLUSTER: dict[str, Any] = {
+    "cluster": {"type": "string"},
+    "count": {"type": "integer", "minimum": 1},
+    "numbers": {"type": "array", "items": {"type": "string"}},
+}
 
 
 def _event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +73,9 @@ def schema() -> dict[str, Any]:
         kind = f"hotline.emergency.{name}"
         definitions[kind] = _event(kind, ticket | {"incident": {"$ref": "#/$defs/Incident"}})
         kinds.append(kind)
+    cluster = "hotline.cluster.grown"
+    definitions[cluster] = _event(cluster, _CLUSTER)
+    kinds.append(cluster)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "hotline.events/1",

@@ -94,4 +94,5 @@ def _refusal(decision: Decision, chinese: bool) -> str:
             f"很抱歉，您反映的事项不属于本热线受理范围：{decision.reason or '见受理规定'}。{where}"
         )
     where = f" Please turn to {decision.refer_to}." if decision.refer_to else ""
-    return f"We are sorry: this hotline cannot take on the matter ({decision.reason}).{where}"
+    reason = decision.reason or "see the rules of acceptance"
+    return f"We are sorry: this hotline cannot take on the matter ({reason}).{where}"

@@ -30,7 +30,12 @@ def work_rules(rules: Rules) -> WorkRules:
     extension, returns = rules.pack.extension, rules.pack.returns
     return WorkRules(
         extensions_max=extension.at_most if extension else None,
+        extension_days=extension.each if extension else None,
+        extension_within_original=bool(extension and extension.within_original),
+        extension_before_days=extension.apply_before if extension else None,
         extension_basis=rules.pack.cite(extension.basis) if extension else None,
         reason_for_return=bool(returns and "reason" in returns.needs),
         return_basis=rules.pack.cite(returns.basis) if returns else None,
+        calendar=rules.pack.calendar,
+        zone=rules.zone,
     )

@@ -80,14 +80,16 @@ def urgency_of(ticket: Ticket, events: Iterable[Event]) -> Urgency:
 
 
 def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
-    finish = limits.finish_by
+    finish, contact = limits.finish_by, limits.contact_by
     for event in events:
+        if due := event.data.get("contact_by"):
+            contact = datetime.fromisoformat(due)
         if until := event.data.get("until"):
             finish = datetime.fromisoformat(until)
     return Limits(
         dispatch_by=_local(limits.dispatch_by, zone),
         sign_by=_local(limits.sign_by, zone),
-        contact_by=_local(limits.contact_by, zone),
+        contact_by=_local(contact, zone),
         finish_by=_local(finish, zone),
         policy=limits.policy,
         basis=limits.basis,

@@ -18,6 +18,9 @@ from normalizer.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+#: Python's own 5 ms, many times over in one request, would be seen by who reports an emergency.
+SWITCH_S = 0.001
+
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where it is installed, else on the standard loop."""
@@ -31,6 +34,8 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT and return 0."""
     logs.configure()
+    # How long a letter read beside the loop may keep the interpreter from it.
+    sys.setswitchinterval(SWITCH_S)
     if foreign := plugins.foreign_packages():
         raise ConfigError("\n".join(foreign))
     return run_loop(_serve(arguments))

@@ -78,6 +78,7 @@ class Delivery(Value, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
     last_error: str | None = None
     state: str = "leased"  #: due, leased, done, dead or discarded
+    why: str | None = None  #: the operator's reason for discarding it
 
 
 class Outcome(Value, frozen=True, kw_only=True):

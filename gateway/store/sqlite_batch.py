@@ -111,7 +111,17 @@ class Batch:
             tail = (origin.event_seq, origin.at)
             if turn and lane == 0 and lease_until and due_at <= origin.at:
                 leased.append(
-                    (*head, origin.ticket or origin.stream, *tail, 0, due_at, data, None, "leased")
+                    (
+                        *head,
+                        origin.ticket or origin.stream,
+                        *tail,
+                        0,
+                        due_at,
+                        data,
+                        None,
+                        "leased",
+                        None,
+                    )
                 )
                 times = (due_at, lease_until, "leased")
             else:

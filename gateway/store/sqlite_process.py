@@ -104,7 +104,7 @@ class ProcessEngine(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way to the child."""
         # Not by isinstance: uvloop's transports do not derive from asyncio's.
-        self._transport = cast(asyncio.WriteTransport, transport)
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Take in the child's answers."""

@@ -45,6 +45,7 @@ def delivery_of(row: Sequence[Any]) -> Delivery:
         data=_json(row[11]) if row[11] else {},
         last_error=row[12],
         state=row[13],
+        why=row[14],
     )
 
 

@@ -97,10 +97,10 @@ def test_check_tells_every_problem_with_its_line(run: Run, config: Path) -> None
 
 def test_check_tells_all_that_is_wrong_with_the_form(run: Run, config: Path) -> None:
     """An unknown key and a wrong value are both told."""
-    config.write_text(WHOLE.replace("region: suzhou", "regoin: suzhou") + "http: {port: 99999}\n")
+    config.write_text(WHOLE.replace("region: suzhou", "city: suzhou") + "http: {port: 99999}\n")
     done = run("check", "--config", str(config))
     assert done.code == 2
-    assert "instance.regoin" in done.err
+    assert "instance.city" in done.err
     assert "http.port" in done.err
 
 

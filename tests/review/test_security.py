@@ -180,6 +180,24 @@ async def test_old_browsers_show_no_page_in_a_frame(world: World) -> None:
         assert (await world.citizen.get(path)).headers["X-Frame-Options"] == "DENY"
 
 
+async def test_what_comes_from_a_proxy_is_not_from_this_machine(world: World) -> None:
+    """A desk without a token answers neither a named proxy nor what shows that it passed one."""
+    path = f"{world.desk('110')}/incidents"
+    assert (await world.citizen.get(path)).status == 401  # 127.0.0.1 is named as a proxy
+    async with Client(world.gateway.url, source="127.0.0.5") as here:
+        assert (await here.get(path)).status == 200
+        for header in ("X-Forwarded-Proto", "X-Forwarded-Server", "x-client-ip", "Via"):
+            assert (await here.get(path, headers={header: "a"})).status == 401
+
+
+async def test_desks_that_a_silent_proxy_would_open_are_warned_of(tmp_path: Path) -> None:
+    """Each desk without a token, where the gateway is known beyond this machine."""
+    async with opened(tmp_path) as own:
+        lines = [json.loads(line) for line in own.gateway.err.splitlines()]
+    named = [line["desk"] for line in lines if line["event"] == "desk.without_token"]
+    assert sorted(named) == ["110", "120", "122", "duty"]
+
+
 async def test_another_sites_page_does_not_log_a_desk_out(world: World) -> None:
     """A desk that is logged out sees no alarm."""
     form = {"token": DESK_TOKEN, "by": "值班员"}

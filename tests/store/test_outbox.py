@@ -264,7 +264,7 @@ async def test_an_emergency_is_handed_out_at_once(store: Store) -> None:
 
 
 async def test_a_change_hands_out_only_what_has_its_turn(store: Store) -> None:
-    """An emergency behind an unfinished delivery of its ticket is not handed out, but follows."""
+    """An emergency behind an unfinished delivery takes that one into its lane and follows it."""
     added = await store.add(make.acceptance(deliveries=(make.delivery(id="a"),)))
     change = Change(
         ticket_id=added.id,
@@ -273,8 +273,11 @@ async def test_a_change_hands_out_only_what_has_its_turn(store: Store) -> None:
     )
     changed = await store.change(change)
     assert [d.id for d in changed.leased] == ["c"]
-    (a,) = await take(store)
-    await end(store, a.seq)
+    assert await claim(store) == []
+    assert await claim(store, lane=Lane.EMERGENCY) == ["a"]
+    first = await store.delivery("a")
+    assert first is not None
+    await end(store, first.seq)
     assert await claim(store, lane=Lane.EMERGENCY) == ["b"]
 
 

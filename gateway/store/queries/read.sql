@@ -58,17 +58,17 @@ WHERE destination = ?1 AND lane = ?2 AND turn = 1 ORDER BY ready_at LIMIT 1;
 
 -- name: deliveries_common
 SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq,
-    created_at, attempts, due_at, data, last_error, state
+    created_at, attempts, due_at, data, last_error, state, why
 FROM deliveries WHERE state = ?1 ORDER BY seq LIMIT ?2;
 
 -- name: deliveries_rare
 SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq,
-    created_at, attempts, due_at, data, last_error, state
+    created_at, attempts, due_at, data, last_error, state, why
 FROM deliveries WHERE rare = ?1 ORDER BY seq LIMIT ?2;
 
 -- name: delivery
 SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq,
-    created_at, attempts, due_at, data, last_error, state
+    created_at, attempts, due_at, data, last_error, state, why
 FROM deliveries WHERE id = ?1;
 
 -- name: destinations

@@ -74,7 +74,7 @@ WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL AND lane != 0;
 
 -- name: claimable
 SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq, created_at,
-    attempts, due_at, data, last_error, 'leased'
+    attempts, due_at, data, last_error, 'leased', why
 FROM deliveries
 WHERE destination = ?1 AND lane = ?2 AND turn = 1 AND ready_at <= ?3
 ORDER BY ready_at, seq LIMIT ?4;

@@ -1,0 +1,50 @@
+"""What a ticket and its events tell when its citizen takes a step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.store.base import StoredTicket
+from normalizer.normalize import Normalized
+from normalizer.schema import Judged, Ticket
+
+
+def own_key(key: str | None) -> str | None:
+    """Return a citizen's key apart from the back office's event ids, which share the stream."""
+    return None if key is None else f"citizen:{key}"
+
+
+def words_of(data: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return what tells a repeat of an addition from another one; its time does not."""
+    message = data["message"]
+    return message["text"], [attachment["sha256"] for attachment in message["attachments"]]
+
+
+def _last_answer(stored: StoredTicket) -> int:
+    """Return the index of the newest answer among the events, -1 if there is none."""
+    found = [i for i, e in enumerate(stored.events) if e.event == "answered"]
+    return found[-1] if found else -1
+
+
+def answered(stored: StoredTicket) -> bool:
+    """Return whether there is an answer."""
+    return _last_answer(stored) >= 0
+
+
+def rated_already(stored: StoredTicket) -> bool:
+    """Return whether the newest answer has a rating."""
+    return any(e.event == "rated" for e in stored.events[_last_answer(stored) :])
+
+
+def spoken_now(ticket: Ticket, seen: Normalized, judged: Judged) -> Ticket:
+    """Return the ticket as if its words were the added ones, for raising an incident."""
+    place = seen.place if seen.place.text or seen.place.latitude is not None else ticket.place
+    return msgspec.structs.replace(
+        ticket,
+        content=seen.content,
+        place=place,
+        urgency=judged.urgency,
+        services=judged.services,
+        kind=judged.kind,
+    )
