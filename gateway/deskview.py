@@ -49,7 +49,8 @@ def _view(
         label=roster.label(stored.incident.service),
         kind_label=stored.events[0].data.get("kind_label"),
         desk=stored.desk,
-        desks=list(shown_at(stored)),
+        # A desk that the configuration has lost has no page: its incidents stand at their service's.
+        desks=[d for d in shown_at(stored) if roster.get(d)] or [stored.incident.service],
         place_text=place_line(incident.place) or None,
         raised_at=_iso(stored.rung_from, zone),
         acknowledge_by=_iso(stored.rung_from + ack_within, zone),

@@ -73,6 +73,11 @@ async def read_form(
     return fields, tuple(form.attachments)
 
 
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """Return a body that is no form. Raises `Malformed` or `Oversized` naming ``body``."""
+    return b"".join([chunk async for chunk in _body(request, limit)])
+
+
 async def drain(request: web.Request) -> None:
     """Take the rest of a body and forget it, so that a browser reads the answer.
 
@@ -185,7 +190,7 @@ async def _body(request: web.Request, limit: int) -> AsyncIterator[bytes]:
             return
         size += len(chunk)
         if size > limit:
-            raise Oversized("body", f"the form has more than {limit} bytes")
+            raise Oversized("body", f"it has more than {limit} bytes")
         yield chunk
 
 

@@ -1,5 +1,6 @@
 """What works and what does not, for ``/readyz`` and the gauges."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -12,6 +13,11 @@ from gateway.metrics import Metrics
 from gateway.store.base import Store
 from normalizer.errors import StoreError
 from normalizer.schema import Value
+
+log = logging.getLogger(__name__)
+
+#: How long after a failed write intake counts as impossible, unless another one succeeds.
+_FAILING_S = 30.0
 
 
 class State(StrEnum):
@@ -45,6 +51,7 @@ class Health:
         self._probes = probes
         self._zone = zone
         self._store_part = Part(state=State.OK, since=clock.now())
+        self._failed: tuple[float, str] | None = None  #: monotonic seconds of its end, and why
 
     async def report(self) -> tuple[bool, dict[str, object]]:
         """Return whether intake is possible, and every part's state."""
@@ -62,22 +69,35 @@ class Health:
         since = part.since.astimezone(self._zone) if part.since else None
         return msgspec.structs.replace(part, since=since)
 
+    def store_failed(self, why: str) -> None:
+        """Take note that something could not be written, though reading may go well."""
+        if self._failed is None:
+            log.error("store.failed", extra={"why": why})
+        self._failed = (self._clock.monotonic() + _FAILING_S, why)
+
+    def store_worked(self) -> None:
+        """Take note that something was written."""
+        if self._failed is not None:
+            self._failed = None
+            log.warning("store.recovered")
+
     async def _ask_store(self) -> dict[str, int] | None:
-        now = self._clock.now()
+        counts, why = None, None
         try:
             counts = await self._store.counts()
         except StoreError as error:
-            if self._store_part.state is not State.DOWN:
-                self._store_part = Part(state=State.DOWN, since=now, why=str(error))
-            return None
-        if self._store_part.state is not State.OK:
-            self._store_part = Part(state=State.OK, since=now)
+            why = str(error)
+        if why is None and self._failed and self._clock.monotonic() < self._failed[0]:
+            why = self._failed[1]
+        state = State.OK if why is None else State.DOWN
+        if self._store_part.state is not state:
+            self._store_part = Part(state=state, since=self._clock.now(), why=why)
         return counts
 
     async def gauges(self, metrics: Metrics) -> None:
         """Bring the gauges up to date."""
         counts = await self._ask_store()
-        metrics.set("store_up", float(counts is not None))
+        metrics.set("store_up", float(self._store_part.state is State.OK))
         for name, value in (counts or {}).items():
             metrics.set(f"store_{name}", value)
         if counts is not None and counts.get("incidents_open"):

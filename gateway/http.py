@@ -20,13 +20,13 @@ from channels.base import Reply, Request, Webhook
 from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import Clock
-from gateway.forms import NoFiles, Sink, read_form
+from gateway.forms import NoFiles, Sink, read_body, read_form
 from gateway.health import Health
 from gateway.links import attachment_signature
 from gateway.metrics import Metrics
 from gateway.problems import problem, problem_of
 from gateway.store.base import Quarantined, Store
-from normalizer.errors import ChannelError, GatewayError, Ignored, Malformed, Unauthorized
+from normalizer.errors import ChannelError, GatewayError, Ignored, StoreError, Unauthorized
 from normalizer.schema import Attachment
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ class Pushes:
         if request.content_type in _FORMS:
             fields, attachments = await read_form(request, files)
         else:
-            body = await request.read()
+            body = await read_body(request, JSON_BYTES)
         return Request(
             method=request.method,
             headers={k.lower(): v for k, v in request.headers.items()},
@@ -220,17 +220,18 @@ class Pushes:
         except Unauthorized as error:
             front.metrics.rejected(key[0], error.code)
             return problem_of(error, unauthorized=401 if key[0] in SIGNED_JSON else 403)
-        except Malformed as error:
-            front.metrics.rejected(key[0], error.code)
-            if key[0] != "web":
-                await self._keep(key, request, error)
-            return problem_of(error)
         except Ignored as error:
             await self._keep(key, request, error)
             return web_response(webhook.reply(request, ()))
         except ChannelError as error:
             front.metrics.rejected(key[0], error.code)
+            if key[0] != "web":  # a citizen sees the error; a carrier's citizen never does
+                await self._keep(key, request, error)
             return problem_of(error)
+        except StoreError as error:
+            front.health.store_failed(str(error))
+            raise
+        front.health.store_worked()
         return web_response(webhook.reply(request, receipts))
 
     async def _keep(self, key: tuple[str, str], request: Request, error: ChannelError) -> None:

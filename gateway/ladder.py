@@ -2,7 +2,9 @@
 
 Everything the clock needs is in the store (`StoredIncident.rung`, ``ladder_at``), so it goes on
 where it stopped when the process comes back: rungs missed meanwhile are done at once, one after
-another; missed repetitions of the last one are not made up for.
+another; missed repetitions of the last one are not made up for. A machine's clock that was set
+back must not hold a rung up either: a rung that lies further ahead than its ladder is long is done
+at once.
 """
 
 import asyncio
@@ -26,6 +28,11 @@ BATCH = 50
 _LONGEST_WAIT_S = 5.0
 #: How long an incident whose rung failed is left alone, so that it cannot keep others waiting.
 _SPARED = timedelta(seconds=5)
+#: A clock that loses more than this between two looks was set back, not slewed.
+_SET_BACK = timedelta(seconds=1)
+#: Behind every rung of every ladder.
+_FAR = timedelta(days=36_500)
+_ALL = 1_000_000
 
 
 class Caller:
@@ -41,7 +48,8 @@ class Caller:
         incident = stored.incident
         label = self._roster().label(incident.service)
         number = incident.reports[0] if incident.reports else incident.id
-        minutes, seconds = divmod(int((now - incident.opened_at).total_seconds()), 60)
+        waited_s = max(0, int((now - incident.opened_at).total_seconds()))
+        minutes, seconds = divmod(waited_s, 60)
         place = place_line(incident.place) or "地点不详"
         drill = "【演练】" if incident.exercise else ""
         return (
@@ -65,13 +73,25 @@ class Caller:
         return (
             NewDelivery(
                 id=new_id(),
-                destination=f"notify:{rung.to}",
+                destination=self._way(stored, rung),
                 lane=Lane.EMERGENCY,
                 type="hotline.emergency.escalated",
                 due_at=now,
                 data={"to": to, "text": self.text(stored, stored.desk, now)},
             ),
         )
+
+
+    def _way(self, stored: StoredIncident, rung: Rung) -> str:
+        """Return a destination of the rung's own number: at one, an incident's messages queue.
+
+        Who is called next must not wait for a message that a dead number refuses.
+        """
+        rungs = [r for r in self._roster().ladder(stored.desk) if r.to == rung.to]
+        numbers = list(dict.fromkeys((r.number, r.address) for r in rungs))
+        at = numbers.index((rung.number, rung.address))
+        first = at == 0 and stored.desk == stored.incident.service
+        return f"notify:{rung.to}" if first else f"notify:{rung.to}:{stored.desk}-{at + 1}"
 
 
 class Ladder:
@@ -94,6 +114,7 @@ class Ladder:
         self._new_id = new_id
         self._woken = asyncio.Event()
         self._spared: dict[str, datetime] = {}  #: incidents whose rung failed, until when
+        self._began: datetime | None = None  #: the instant at which monotonic time was 0
 
     def wake(self) -> None:
         """Look at the clocks again: an incident was raised or returned."""
@@ -122,15 +143,24 @@ class Ladder:
         """
         now = self._clock.now()
         self._spared = {key: until for key, until in self._spared.items() if until > now}
-        due = await self._store.ladder_due(now, BATCH + len(self._spared))
-        done = 0
-        for stored in due:
-            if stored.incident.id in self._spared:
-                continue
-            done += await self._one(stored, now)
-            if done == BATCH:
-                break
-        return done
+        began = now - timedelta(seconds=self._clock.monotonic())
+        if self._began is None or self._began - began > _SET_BACK:
+            due = await self._stranded(now)
+        else:
+            due = []
+        due += await self._store.ladder_due(now, BATCH + len(self._spared))
+        due = [stored for stored in due if stored.incident.id not in self._spared]
+        # All at once: they share a commit, and the last of many waits no longer than the first.
+        done = await asyncio.gather(*(self._one(stored, now) for stored in due))
+        if not self._spared:  # else there may be stranded ones left
+            self._began = began
+        return sum(done)
+
+    async def _stranded(self, now: datetime) -> list[StoredIncident]:
+        """Return incidents whose clock runs out later than it ever could: time was set back."""
+        running = await self._store.ladder_due(now + _FAR, _ALL)
+        longest = self._roster().longest
+        return [s for s in running if s.ladder_at and s.ladder_at - now > longest(s.desk)]
 
     async def _wait_s(self) -> float:
         following = await self._store.ladder_next()
@@ -171,6 +201,8 @@ class Ladder:
         if number < len(roster.ladder(desk)):  # its repetitions concern the desks alone
             destinations += backoffices(stored)
         data = {"rung": number + 1, "to": rung.to}
+        # Raised in what is the future now: the rungs that follow keep their distances.
+        rung_from = None if stored.rung_from <= now else now - rung.after
         deliveries = (
             *tell("escalated", destinations, now, self._new_id, data),
             *self._caller.deliveries(stored, rung, now, self._new_id),
@@ -188,7 +220,8 @@ class Ladder:
             state="escalated",
             desk=desk,
             rung=number + 1,
-            ladder_at=roster.due_at(desk, stored.rung_from, number + 1, now),
+            ladder_at=roster.due_at(desk, rung_from or stored.rung_from, number + 1, now),
             deliveries=deliveries,
             if_version=stored.version,
+            rung_from=rung_from,
         )

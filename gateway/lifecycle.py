@@ -136,7 +136,10 @@ class _Extension:
                 self._refuse("extension_within_original", "no longer than the limit itself")
 
     def _day(self, instant: datetime) -> date:
-        return instant.astimezone(self._rules.zone).date()
+        try:
+            return instant.astimezone(self._rules.zone).date()
+        except OverflowError:
+            raise Malformed("data.until", "an instant within the years 1 to 9999") from None
 
     def _refuse(self, rule: str, what: str) -> NoReturn:
         raise NotAllowed(rule, f"{what}: {self._rules.extension_basis or 'region rules'}")

@@ -6,7 +6,7 @@ counted here are the rungs that follow. The last of them repeats every ``ack_wit
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from config.settings import Desk, Rung
 from gateway.notices import service_label
@@ -73,6 +73,10 @@ class Roster:
     def first_at(self, name: str, raised_at: datetime) -> datetime:
         """Return when the ladder's clock first runs out for an incident raised now."""
         return self.due_at(name, raised_at, 0, raised_at)
+
+    def longest(self, name: str) -> timedelta:
+        """Return the longest time for which a desk's ladder can rest."""
+        return max(self.desk(name).ack_within, *(rung.after for rung in self.ladder(name)))
 
     def _ladder(self, name: str) -> tuple[Rung, ...]:
         desk = self.desk(name)

@@ -7,6 +7,7 @@ without the district) does not count.
 
 import math
 import re
+from functools import lru_cache
 
 from normalizer import address
 from normalizer.address import NUMERAL
@@ -25,6 +26,8 @@ FAR_M = 3000.0
 _ONE_DOOR, _ONE_NAME, _NEIGHBOURS, _ONE_ROAD = 1.0, 0.9, 0.85, 0.8
 _TWO_BUILDINGS, _UNKNOWN, _TWO_NAMES, _TWO_NUMBERS = 0.4, 0.3, 0.2, 0.1
 _EARTH_M = 6_371_000.0
+#: Places whose parsing is remembered: each new report is held against the same open ones.
+_SPOTS = 8192
 #: House numbers this close are next door.
 _NEXT_DOOR = 6
 #: Kilometre marks this close are one place on a highway.
@@ -144,6 +147,7 @@ def _by_text(one: Spot, other: Spot) -> float | None:
     return None
 
 
+@lru_cache(maxsize=_SPOTS)
 def spot(place: Place) -> Spot:
     """What a place's text tells below its divisions, in comparable form."""
     folded = _without_divisions(place)

@@ -51,7 +51,10 @@ class Notifier:
             TryLater: The carrier did not take it, or no configured channel can send there.
             Gone: The carrier wants nothing more.
         """
-        messenger = self._messengers.get(item.destination)
+        way = item.destination
+        if way.startswith("notify:"):  # notify:sms:119-2 is another number's queue, by the same way
+            way = ":".join(way.split(":", 2)[:2])
+        messenger = self._messengers.get(way)
         if messenger is None:
             raise TryLater("no configured channel can send there")
         data = msgspec.json.decode(item.body, type=_Event).data

@@ -20,6 +20,7 @@ from typing import Annotated
 
 import msgspec
 
+from channels.surrogates import mended
 from normalizer.errors import Gone, Malformed, Oversized, TryLater, Unauthorized
 from normalizer.schema import Value
 
@@ -182,7 +183,7 @@ def decode(body: bytes) -> Push:
     try:
         # The decoder skips members that it does not know without looking at their octets.
         body.decode()
-        push = _PUSH.decode(body)
+        push = _decoded(body)
     except UnicodeDecodeError as error:
         raise Malformed("body", f"not UTF-8 at octet {error.start}") from None
     except RecursionError:
@@ -193,6 +194,15 @@ def decode(body: bytes) -> Push:
         raise Malformed("body", "not valid JSON") from None
     _check(push)
     return push
+
+
+def _decoded(body: bytes) -> Push:
+    try:
+        return _PUSH.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _PUSH.decode(mended(body))
 
 
 def _malformed(message: str) -> Malformed:

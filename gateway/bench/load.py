@@ -5,6 +5,7 @@ result to standard output. A lean client leaves the second core to the server th
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
@@ -70,7 +71,7 @@ def bodies(job: Job, offset: int) -> Iterator[tuple[bytes, bool]]:
 async def _connection(job: Job, offset: int, tally: Tally, until: float) -> None:
     reader, writer = await asyncio.open_connection(job.host, job.port)
     pause = job.connections / job.rate if job.rate else 0.0
-    following = time.perf_counter() + random.Random(offset).random() * pause  # noqa: S311
+    following = time.perf_counter() + random.Random(offset).random() * pause  # noqa: S311 - as above
     try:
         for body, emergency in bodies(job, offset):
             if pause:
@@ -90,6 +91,8 @@ async def _connection(job: Job, offset: int, tally: Tally, until: float) -> None
         tally.errors += 1
     finally:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 _HEAD = (

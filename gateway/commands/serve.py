@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Coroutine
@@ -36,9 +38,17 @@ def run(arguments: argparse.Namespace) -> int:
     logs.configure()
     # How long a letter read beside the loop may keep the interpreter from it.
     sys.setswitchinterval(SWITCH_S)
+    _take_all_descriptors()
     if foreign := plugins.foreign_packages():
         raise ConfigError("\n".join(foreign))
     return run_loop(_serve(arguments))
+
+
+def _take_all_descriptors() -> None:
+    """Raise the soft limit of open files to the hard one: each idle connection takes one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # the system may refuse; the old limit stays
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(arguments: argparse.Namespace) -> int:

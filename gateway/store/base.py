@@ -175,6 +175,8 @@ class IncidentChange(Value, frozen=True, kw_only=True):
     rung: int  #: rungs of the ladder done since it was last raised to ``desk``
     ladder_at: datetime | None  #: when the ladder's clock next runs; None: stopped
     deliveries: tuple[NewDelivery, ...] = ()
+    #: Write only if nothing but reports that joined has come since this version: they change no
+    #: state, and a stream of them must keep neither a desk's answer nor the ladder out.
     if_version: int | None = None
     #: When it was raised to ``desk``; None: at the event if ``desk`` changes, else as before.
     rung_from: datetime | None = None
@@ -284,11 +286,11 @@ class Store(Protocol):
         """Return the delivery of this event id."""
         ...
 
-    async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002
+    async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002 - as above
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
         ...
 
-    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002
+    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - as above
         """Return the incident with this id."""
         ...
 
@@ -299,7 +301,7 @@ class Store(Protocol):
         ...
 
     async def step(self, change: IncidentChange) -> Changed:
-        """Write one step of an incident, if its version is as expected."""
+        """Write one step of an incident, if no other step has come since the expected version."""
         ...
 
     async def ladder_due(self, now: datetime, limit: int) -> list[StoredIncident]:
@@ -318,11 +320,11 @@ class Store(Protocol):
         """Return quarantined messages in these states, oldest first."""
         ...
 
-    async def held(self, id: str) -> Quarantined | None:  # noqa: A002
+    async def held(self, id: str) -> Quarantined | None:  # noqa: A002 - as above
         """Return the quarantined message with this id, whatever its state."""
         ...
 
-    async def release(self, id: str, state: str, why: str | None) -> bool:  # noqa: A002
+    async def release(self, id: str, state: str, why: str | None) -> bool:  # noqa: A002 - as above
         """Set a held message's state; False if it is not held."""
         ...
 

@@ -139,7 +139,7 @@ def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
     state, version, desk = found[0]
     if _is_known(batch, incident, (op.event,)):
         return (False, True, [], [])
-    if op.if_version is not None and op.if_version != version:
+    if op.if_version is not None and _moved_on(batch, incident, op.if_version, version):
         return (False, False, [], [])
     at = op.event[0]
     rung_from = at if op.rung_from is None and op.desk != desk else op.rung_from
@@ -151,6 +151,14 @@ def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
     origin = Origin(incident, ticket_id, seq, at, fresh=False, lease=False)
     batch.deliver(op.deliveries, origin)
     return (True, False, [incident], [])
+
+
+def _moved_on(batch: Batch, incident: str, expected: int, version: int) -> bool:
+    """Return whether more than reports that joined has come since a version."""
+    if expected >= version:
+        return expected > version
+    batch.flush()
+    return bool(batch.rows(SQL["stepped_since"], incident, expected))
 
 
 def claim(batch: Batch, op: Claim) -> list[Any]:

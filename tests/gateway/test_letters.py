@@ -19,6 +19,7 @@ class Scribe:
 
     def __init__(self) -> None:
         self.read: list[str] = []
+        self.began = threading.Event()
         self.go = threading.Event()
         self.threads: set[int] = set()
         self.most = 0
@@ -32,6 +33,7 @@ class Scribe:
             self.most = max(self.most, self._now)
             self.read.append(name)
             self.threads.add(threading.get_ident())
+        self.began.set()
         assert self.go.wait(10)
         with self._lock:
             self._now -= 1
@@ -72,8 +74,7 @@ async def test_an_urgent_letter_overtakes_and_a_shorter_one_comes_first(rules: R
         work = lambda name=name: scribe.reads(name)  # noqa: E731
         asked.append(asyncio.create_task(letters.read(text, rules.rulebook, work)))
         await asyncio.sleep(0)
-    while not scribe.read:
-        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(scribe.began.wait, 10)
     scribe.go.set()
     assert await asyncio.gather(*asked) == list(texts)
     assert scribe.read == ["first", "urgent", "longer", "longest"]
@@ -116,8 +117,7 @@ async def test_a_letter_under_way_whose_sender_went_away_does_no_harm(rules: Rul
     gone = asyncio.create_task(
         letters.read(LONG, rules.rulebook, lambda: [scribe.reads("gone"), 1 / 0])
     )
-    while not scribe.read:
-        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(scribe.began.wait, 10)
     gone.cancel()
     after = asyncio.create_task(letters.read(LONG, rules.rulebook, lambda: scribe.reads("after")))
     await asyncio.sleep(0)

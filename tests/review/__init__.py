@@ -1,1 +1,1 @@
-"""What reviewers with hostile eyes found, each as a test that stays."""
+"""What a hostile review found, so that it does not come back."""

@@ -41,6 +41,10 @@ VALUES (?1, ?2, ?3, ?2, 0, ?4, ?5, 1, ?6);
 -- name: incident_now
 SELECT state, version, desk FROM incidents WHERE id = ?1;
 
+-- name: stepped_since
+-- What joins an incident changes none of its state.
+SELECT 1 FROM events WHERE stream = ?1 AND version > ?2 AND event != 'joined' LIMIT 1;
+
 -- name: incident_version
 UPDATE incidents SET version = ?2 WHERE id = ?1;
 
