@@ -13,7 +13,7 @@ from gateway.compose import Rules
 from gateway.ids import new_id
 from gateway.letters import Letters
 from gateway.links import same_code
-from gateway.standing import answered, own_key, rated_already, spoken_now, words_of
+from gateway.standing import addition, answered, own_key, rated_already, spoken_now, words_of
 from gateway.store.base import (
     Change,
     IncidentReport,
@@ -223,24 +223,11 @@ class Citizen:
         )
         now = self._clock.now()
         reports: tuple[IncidentReport, ...] = ()
-        data: dict[str, object] = {
-            "message": {
-                "at": now.astimezone(self._public.zone),
-                "text": seen.content.text,
-                "attachments": attachments,
-            }
-        }
-        details = msgspec.to_builtins(data)
+        details = addition(now.astimezone(self._public.zone), seen, judged, attachments)
         if judged.urgency is Urgency.EMERGENCY:
             reports = self._reporter.reports(
                 spoken_now(stored.ticket, seen, judged), seen.folded, now
             )
-            details |= {
-                "urgency": judged.urgency.value,
-                "services": [s.value for s in judged.services],
-            }
-        if judged.verify:
-            details["verify"] = True
         lane = lane_of(judged.urgency, verify=judged.verify)
         change = Change(
             ticket_id=stored.ticket.id,

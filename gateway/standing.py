@@ -1,13 +1,28 @@
 """What a ticket and its events tell when its citizen takes a step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from gateway.store.base import StoredTicket
 from normalizer.normalize import Normalized
-from normalizer.schema import Judged, Ticket
+from normalizer.schema import Attachment, Judged, Ticket, Urgency
+
+
+def addition(
+    at: datetime, seen: Normalized, judged: Judged, attachments: Sequence[Attachment]
+) -> dict[str, Any]:
+    """Return the details of an ``added`` event: the words, and what they make of the ticket."""
+    message = {"at": at, "text": seen.content.text, "attachments": attachments}
+    details: dict[str, Any] = {"message": msgspec.to_builtins(message)}
+    if judged.urgency is Urgency.EMERGENCY:
+        details["urgency"] = judged.urgency.value
+        details["services"] = [service.value for service in judged.services]
+    if judged.verify:
+        details["verify"] = True
+    return details
 
 
 def own_key(key: str | None) -> str | None:
