@@ -221,6 +221,17 @@ class Citizen:
         seen, judged = await self._letters.read(
             text, self._rules().rulebook, lambda: self._judge(stored.ticket, text)
         )
+        await self._write_addition(stored, seen, judged, attachments, key)
+        return self._done(stored, judged)
+
+    async def _write_addition(
+        self,
+        stored: StoredTicket,
+        seen: Normalized,
+        judged: Judged,
+        attachments: Sequence[Attachment],
+        key: str | None,
+    ) -> None:
         now = self._clock.now()
         reports: tuple[IncidentReport, ...] = ()
         details = addition(now.astimezone(self._public.zone), seen, judged, attachments)
@@ -239,12 +250,11 @@ class Citizen:
         )
         changed = await self._store.change(change)
         if changed.duplicate:
-            await self._refuse_other_words(number, change.events[0])
+            await self._refuse_other_words(stored.number, change.events[0])
         else:
             self._reporter.confirm(reports, changed.incidents)
             self._outbox.hand_over(changed.leased)
             self._outbox.wake(stored.ticket.route.to, lane)
-        return self._done(stored, judged)
 
     async def _refuse_other_words(self, number: str, repeat: NewEvent) -> None:
         """Raise `Conflict` unless the event that has the repeat's key says the same."""

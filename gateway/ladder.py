@@ -81,7 +81,6 @@ class Caller:
             ),
         )
 
-
     def _way(self, stored: StoredIncident, rung: Rung) -> str:
         """Return a destination of the rung's own number: at one, an incident's messages queue.
 

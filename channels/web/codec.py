@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from channels.base import Receipt, Request
-from channels.surrogates import mended
 from channels.web.submission import EXPECTED, Document, Submission, checked, decode_form
 from normalizer.errors import Malformed, Oversized
 from normalizer.schema import Inbound, Place, Requester, Service
@@ -59,7 +58,7 @@ def decode_json(body: bytes) -> Submission:
         raise Oversized("body", f"it has more than {JSON_LIMIT} bytes")
     try:
         body.decode()  # msgspec does not look into members that it skips
-        body, document = _decoded(body)
+        document = _DOCUMENT.decode(body)
     except UnicodeDecodeError:
         raise Malformed("body", "it is not UTF-8") from None
     except msgspec.ValidationError as error:
@@ -70,17 +69,6 @@ def decode_json(body: bytes) -> Submission:
         raise Malformed("body", "it is nested too deeply") from None
     _refuse_twins(body, document)
     return checked(document)
-
-
-def _decoded(body: bytes) -> tuple[bytes, Document]:
-    """Return a document with its octets, mended if nothing else is wrong with them."""
-    try:
-        return body, _DOCUMENT.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        body = mended(body)
-        return body, _DOCUMENT.decode(body)
 
 
 def _unfit(message: str) -> Malformed:

@@ -102,6 +102,8 @@ def test_escaped_and_plain_characters_are_the_same() -> None:
         (b'\xef\xbb\xbf{"text":"a"}', "body"),
         ('{"text":"灯"}'.encode("gbk"), "body"),
         (b'{"text":"a","other":"\xff"}', "body"),
+        (b'{"text":"\\ud800 and more"}', "body"),
+        (b'{"text":"\\udc00 and more"}', "body"),
         (b'{"text":"a","latitude":NaN,"longitude":1}', "body"),
         (b'{"text":"a","latitude":-Infinity,"longitude":1}', "body"),
         (b'{"text":"a","other":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "body"),

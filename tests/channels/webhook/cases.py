@@ -220,7 +220,6 @@ WRONG = (
     _wrong("an array", "body", b"[]"),
     _wrong("not UTF-8", "body", '{"id":"1","from":"u","text":"路灯"}'.encode("gb18030")),
     _wrong("not UTF-8 in a member we do not know", "body", _member(x="路灯").replace(b"\xe8", b"")),
-    _wrong("half a surrogate pair", "body", b'{"id":"1","from":"u","text":"\\ud83d"}'),
     _wrong("nested 100,000 deep", "body", _member()[:-1] + b',"x":' + b"[" * 100_000),
     _wrong("a numeric id", "id", _member(id=7)),
     _wrong("an empty id", "id", _member(id="")),
