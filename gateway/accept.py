@@ -1,14 +1,15 @@
 """Accepting: one act of a citizen becomes one ticket, durable before anybody is answered."""
 
 import logging
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 
 from channels.base import Receipt
+from gateway.additions import Additions, message_key
 from gateway.clock import Clock
 from gateway.compose import Composed, Rules, compose
 from gateway.ids import new_id
@@ -16,51 +17,34 @@ from gateway.letters import Letters
 from gateway.links import query_code
 from gateway.media import tidied
 from gateway.metrics import Metrics
-from gateway.notices import received
+from gateway.notices import added, received
+from gateway.ports import Outbox, Reporter, lane_of
+from gateway.standing import OVER
 from gateway.store.base import (
     Acceptance,
     Added,
-    Delivery,
     IncidentReport,
-    Lane,
     NewDelivery,
     NewEvent,
     Store,
     StoredTicket,
 )
+from gateway.view import status_of
 from normalizer.errors import Conflict
-from normalizer.schema import Inbound, Status, Ticket, Urgency
+from normalizer.number import is_number
+from normalizer.schema import ChannelRef, Inbound, Judged, Status, Ticket, Urgency
+from normalizer.text import normalize_text
 
 log = logging.getLogger(__name__)
 
+#: How a ticket's number looks inside a text.
+_NUMBER = re.compile(r"(?<![0-9-])[0-9]{8}-[0-9]{6,12}-[0-9](?![0-9-])")
+#: Numbers of a text that are looked up.
+_CITED = 3
 #: How long a citizen's same words count as the same matter.
 REPEAT_WINDOW = timedelta(days=7)
 #: How many matters are remembered: about 20 MB.
 REPEATS_KEPT = 100_000
-
-
-class Reporter(Protocol):
-    """Who knows the open incidents."""
-
-    def reports(self, ticket: Ticket, folded: str, now: datetime) -> tuple[IncidentReport, ...]:
-        """Return the incidents that the ticket raises or joins."""
-        ...
-
-    def confirm(self, reports: Sequence[IncidentReport], ids: Sequence[str]) -> None:
-        """Take note of what the store made of the reports."""
-        ...
-
-
-class Outbox(Protocol):
-    """Who carries deliveries away."""
-
-    def hand_over(self, deliveries: Sequence[Delivery]) -> None:
-        """Carry deliveries that are leased to this process already."""
-        ...
-
-    def wake(self, destination: str, lane: Lane) -> None:
-        """Look for new deliveries now."""
-        ...
 
 
 class Repeats:
@@ -89,14 +73,18 @@ class Repeats:
             self._numbers.popitem(last=False)
 
 
+def _same_thread(came_by: ChannelRef, inbound: Inbound) -> bool:
+    """Return whether a message is from the very conversation that a ticket came from."""
+    return (came_by.kind, came_by.account, came_by.thread) == (
+        inbound.channel,
+        inbound.account,
+        inbound.thread,
+    )
+
+
 def day_of(at: datetime) -> str:
     """Return the day as ``YYYYMMDD``."""
     return f"{at.year:04}{at.month:02}{at.day:02}"
-
-
-def lane_of(urgency: Urgency, *, verify: bool) -> Lane:
-    """Return the lane of a ticket's deliveries; what a human must check now is not ordinary."""
-    return Lane.EMERGENCY if verify or urgency is Urgency.EMERGENCY else Lane.ORDINARY
 
 
 class Intake:
@@ -118,6 +106,7 @@ class Intake:
         self._outbox = outbox
         self._metrics = metrics
         self._letters = Letters()
+        self._additions = Additions(store, rules, clock, reporter, outbox, self._letters)
         self.repeats = Repeats()
 
     async def accept(self, inbound: Inbound) -> Receipt:
@@ -129,22 +118,65 @@ class Intake:
         """
         if inbound.attachments:
             inbound = msgspec.structs.replace(inbound, attachments=tidied(inbound.attachments))
+        joined = await self._joined(inbound)
+        return await self._new(inbound) if joined is None else joined
+
+    async def _joined(self, inbound: Inbound) -> Receipt | None:
+        """Put a message on the open ticket of its own thread whose number it cites.
+
+        Source: contract section 5. A repeat of a message that joined a ticket joins it again, and
+        changes nothing, even if the ticket is closed by then.
+        """
+        if inbound.thread is None:
+            return None
+        for number in _NUMBER.findall(normalize_text(inbound.text))[:_CITED]:
+            stored = await self._store.ticket(number) if is_number(number) else None
+            if stored is None or not _same_thread(stored.ticket.channel, inbound):
+                continue
+            key = message_key(inbound.key)
+            known = key is not None and any(event.key == key for event in stored.events)
+            if known or status_of(stored.events) not in OVER:
+                tidy = tidied(inbound.attachments)
+                judged = await self._additions.put(
+                    stored, inbound.text, tidy, key, inbound.key_name
+                )
+                return self._added(stored, judged)
+        return None
+
+    def _added(self, stored: StoredTicket, judged: Judged) -> Receipt:
+        """Return the receipt of words that joined a ticket."""
+        receipt = self.receipt_of(stored, duplicate=False)
+        urgent = judged.urgency is Urgency.EMERGENCY
+        services = judged.services if urgent else receipt.services
+        return msgspec.structs.replace(
+            receipt,
+            urgency=judged.urgency if urgent else receipt.urgency,
+            services=services,
+            message=added(
+                number=receipt.number,
+                emergency=urgent,
+                services=services,
+                language=stored.ticket.requester.language,
+            ),
+        )
+
+    async def _new(self, inbound: Inbound) -> Receipt:
         composed = await self._compose(inbound)
         matter = self.repeats.key(composed.ticket, composed.folded)
         acceptance = self._plan(inbound, composed, matter)
-        added = await self._store.add(acceptance)
-        if added.duplicate:
-            return await self._repeat(inbound, added)
+        written = await self._store.add(acceptance)
+        if written.duplicate:
+            return await self._repeat(inbound, written)
         ticket = acceptance.ticket
-        self._reporter.confirm(acceptance.reports, added.incidents)
-        self._outbox.hand_over(added.leased)
+        self._reporter.confirm(acceptance.reports, written.incidents)
+        self._outbox.hand_over(written.leased)
         for delivery in acceptance.deliveries:
             self._outbox.wake(delivery.destination, delivery.lane)
         if ticket.duplicate_of is None:
-            self.repeats.remember(matter, ticket.received_at, added.number)
+            self.repeats.remember(matter, ticket.received_at, written.number)
         self._metrics.accepted(ticket, composed.judge_s)
         status = Status(acceptance.events[0].event)
-        return self._receipt(ticket, added.number, status, added.incidents, duplicate=False)
+        return self._receipt(ticket, written.number, status, written.incidents, duplicate=False)
 
     async def _compose(self, inbound: Inbound) -> Composed:
         rules = self._rules()

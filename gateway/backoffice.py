@@ -8,7 +8,6 @@ import msgspec
 from aiohttp import web
 
 from channels.webhook.codec import verify
-from gateway.accept import Outbox
 from gateway.citizen import TOLD
 from gateway.clock import Clock
 from gateway.compose import Rules
@@ -16,6 +15,7 @@ from gateway.ids import new_id
 from gateway.lifecycle import ALLOWED_FROM, Work, check_step, event_of
 from gateway.limits import contact_by
 from gateway.notices import worked_on
+from gateway.ports import Outbox
 from gateway.problems import problem, problem_of
 from gateway.rules import work_rules
 from gateway.store.base import Change, Lane, NewDelivery, NewEvent, Store, StoredTicket

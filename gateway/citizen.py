@@ -5,18 +5,17 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.accept import Outbox, Reporter, lane_of
-from gateway.assess import assess
+from gateway.additions import Additions
 from gateway.attempts import Attempts, network_of
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.ids import new_id
 from gateway.letters import Letters
 from gateway.links import same_code
-from gateway.standing import addition, answered, own_key, rated_already, spoken_now, words_of
+from gateway.ports import Outbox, Reporter, lane_of
+from gateway.standing import OVER, answered, own_key, rated_already
 from gateway.store.base import (
     Change,
-    IncidentReport,
     Lane,
     NewDelivery,
     NewEvent,
@@ -24,21 +23,18 @@ from gateway.store.base import (
     StoredTicket,
 )
 from gateway.view import Public, history, publish, status_of
-from normalizer.errors import Conflict, GatewayError, Malformed, NotAllowed, StoreError
-from normalizer.normalize import Normalized, normalize
+from normalizer.errors import GatewayError, Malformed, NotAllowed, StoreError
 from normalizer.number import is_number
 from normalizer.schema import (
     LABELS,
     Attachment,
     Decision,
     HistoryEntry,
-    Inbound,
     Judged,
     Limits,
     RequestType,
     Service,
     Status,
-    Ticket,
     Urgency,
     Value,
 )
@@ -55,7 +51,6 @@ RATINGS = (
     "dissatisfied",
     "very_dissatisfied",
 )
-_OVER = (Status.CLOSED, Status.REFUSED, Status.WITHDRAWN)
 #: Events whose text was written for the citizen; every other text may hold personal data.
 TOLD = ("refused", "answered", "returned", "extended", "closed", "reopened")
 
@@ -131,10 +126,9 @@ class Citizen:
         self._rules = rules
         self._clock = clock
         self._public = public
-        self._reporter = reporter
         self._outbox = outbox
         self._attempts = Attempts()
-        self._letters = Letters()
+        self._additions = Additions(store, rules, clock, reporter, outbox, Letters())
 
     async def _open(self, number: str, code: str, remote: str) -> StoredTicket:
         keys = (f"number {number[:32]}", f"address {network_of(remote)}")
@@ -190,7 +184,7 @@ class Citizen:
             ),
             rating=ratings[-1] if ratings else None,
             can_rate=answered(stored) and not rated_already(stored),
-            can_withdraw=shown.status not in _OVER,
+            can_withdraw=shown.status not in OVER,
             ratings=self._scale(),
         )
 
@@ -218,67 +212,10 @@ class Citizen:
         if not text.strip() or len(text) > TEXT_MAX:
             raise Malformed("text", f"between 1 and {TEXT_MAX:,} characters")
         stored = await self._open(number, code, remote)
-        seen, judged = await self._letters.read(
-            text, self._rules().rulebook, lambda: self._judge(stored.ticket, text)
+        judged = await self._additions.put(
+            stored, text, attachments, own_key(key), "Idempotency-Key"
         )
-        await self._write_addition(stored, seen, judged, attachments, key)
         return self._done(stored, judged)
-
-    async def _write_addition(
-        self,
-        stored: StoredTicket,
-        seen: Normalized,
-        judged: Judged,
-        attachments: Sequence[Attachment],
-        key: str | None,
-    ) -> None:
-        now = self._clock.now()
-        reports: tuple[IncidentReport, ...] = ()
-        details = addition(now.astimezone(self._public.zone), seen, judged, attachments)
-        if judged.urgency is Urgency.EMERGENCY:
-            reports = self._reporter.reports(
-                spoken_now(stored.ticket, seen, judged), seen.folded, now
-            )
-        lane = lane_of(judged.urgency, verify=judged.verify)
-        change = Change(
-            ticket_id=stored.ticket.id,
-            events=(NewEvent(at=now, event="added", by="citizen", data=details, key=own_key(key)),),
-            deliveries=(
-                self._delivery(stored, "added", lane, now, {"message": details["message"]}),
-            ),
-            reports=reports,
-        )
-        changed = await self._store.change(change)
-        if changed.duplicate:
-            await self._refuse_other_words(stored.number, change.events[0])
-        else:
-            self._reporter.confirm(reports, changed.incidents)
-            self._outbox.hand_over(changed.leased)
-            self._outbox.wake(stored.ticket.route.to, lane)
-
-    async def _refuse_other_words(self, number: str, repeat: NewEvent) -> None:
-        """Raise `Conflict` unless the event that has the repeat's key says the same."""
-        stored = await self._store.ticket(number)
-        first = next((e for e in stored.events if e.key == repeat.key), None) if stored else None
-        if first is None or words_of(first.data) != words_of(repeat.data):
-            raise Conflict(
-                "Idempotency-Key", "it was used before with other content; take a new one"
-            )
-
-    def _judge(self, ticket: Ticket, text: str) -> tuple[Normalized, Judged]:
-        rules = self._rules()
-        inbound = Inbound(
-            channel=ticket.channel.kind,
-            account=ticket.channel.account,
-            message_id=None,
-            text=text,
-            received_at=self._clock.now().astimezone(rules.zone),
-            raw=b"",
-            raw_type="text/plain",
-            requester=ticket.requester,
-        )
-        seen = normalize(inbound, rules.context, rules.gazetteer)
-        return seen, assess(seen.content.text, seen.folded, rules.rulebook)
 
     def _delivery(
         self, stored: StoredTicket, kind: str, lane: Lane, now: datetime, data: dict[str, object]
@@ -319,7 +256,7 @@ class Citizen:
         status = status_of(stored.events)
         if status is Status.WITHDRAWN:
             return None
-        if status in _OVER:
+        if status in OVER:
             raise NotAllowed("withdraw_open_only", "this request is over; it cannot be withdrawn")
         now = self._clock.now()
         lane = lane_of(stored.ticket.urgency, verify=stored.ticket.verify)

@@ -98,16 +98,20 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
 async def _send_open(
     site: Site, response: web.StreamResponse, desk: str, since: int
 ) -> dict[str, int]:
-    """Send open incidents that changed after event ``since``; return the versions of all."""
-    versions: dict[str, int] = {}
+    """Send open incidents that changed after event ``since``; return the versions of all.
+
+    In the order of their newest events: a page whose connection breaks between two of them asks
+    for what came behind the last one it saw, and must not miss an older one for that.
+    """
+    opened: list[StoredIncident] = []
     after: str | None = ""
     while after is not None:
         found, after = await page_of(site.store, desk, OPEN, PAGE_MOST, after)
-        for stored in found:
-            versions[stored.incident.id] = stored.version
-            if stored.events[-1].seq > since:
-                await _write(response, _event(await site.feed.change_of(stored)))
-    return versions
+        opened += found
+    for stored in sorted(opened, key=lambda one: one.events[-1].seq):
+        if stored.events[-1].seq > since:
+            await _write(response, _event(await site.feed.change_of(stored)))
+    return {stored.incident.id: stored.version for stored in opened}
 
 
 def _event(change: Change) -> bytes:

@@ -82,16 +82,28 @@ def _steps(events: Sequence[Event], zone: ZoneInfo) -> list[dict[str, Any]]:
 
 def _words(stored: StoredTicket, zone: ZoneInfo) -> dict[str, Any]:
     ticket = stored.ticket
-    text = ticket.content.text
     return {
         "number": stored.number,
         "at": _iso(ticket.received_at, zone),
         "channel": ticket.channel.kind,
-        "text": text if len(text) <= _TEXT else text[: _TEXT - 1] + "…",
+        "text": _said(stored),
         "place": place_line(ticket.place) or None,
         "phone": ticket.requester.phone,
         "confidential": ticket.requester.confidential or ticket.requester.anonymous,
     }
+
+
+def _said(stored: StoredTicket) -> str:
+    """Return the first words and those added since, which may be what made it an emergency."""
+    text = stored.ticket.content.text
+    added = "".join(
+        f" 【补充】{e.data['message']['text']}" for e in stored.events if "message" in e.data
+    )
+    if not added:
+        return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
+    half = _TEXT // 2
+    text = text if len(text) <= half else text[: half - 1] + "…"
+    return text + (added if len(added) <= half else "…" + added[1 - half :])
 
 
 def _iso(at: datetime, zone: ZoneInfo) -> str:

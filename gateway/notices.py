@@ -80,6 +80,18 @@ def received(
     return f"{first}{second}" if chinese else f"{first} {second}"
 
 
+def added(
+    *, number: str, emergency: bool, services: Sequence[Service], language: str | None
+) -> str:
+    """Return what a citizen reads once further words of theirs are on the ticket."""
+    chinese = _speaks_chinese(language)
+    first = emergency_advice(services, language) if emergency else ""
+    if chinese:
+        return f"{first}您补充的内容已加入工单 {number}。"
+    second = f"What you added is on your request {number}."
+    return f"{first} {second}" if first else second
+
+
 def worked_on(number: str, unit: str, text: str, language: str | None) -> str:
     """Return what a citizen reads when a unit has answered or moved their request."""
     if _speaks_chinese(language):

@@ -8,7 +8,10 @@ import msgspec
 
 from gateway.store.base import StoredTicket
 from normalizer.normalize import Normalized
-from normalizer.schema import Attachment, Judged, Ticket, Urgency
+from normalizer.schema import Attachment, Judged, Status, Ticket, Urgency
+
+#: States in which nothing more is expected to happen.
+OVER = (Status.CLOSED, Status.REFUSED, Status.WITHDRAWN)
 
 
 def addition(

@@ -87,6 +87,7 @@ class RedisStreams:
         self._out: Any = _client(url, 2.0)
         self._in: Any = _client(url, _BLOCK_MS / 1000 + 4)
         self._refilled: set[tuple[str, str]] = set()  #: (stream, id) added by the last refill
+        self._unfit: set[str] = set()  #: desks' streams whose name something else has taken
         self._state: tuple[str, str | None] | None = None
 
     async def open(self) -> None:
@@ -125,6 +126,10 @@ class RedisStreams:
             except Away as error:
                 self._tell("degraded", str(error))
                 await self._pause(_RETRY_S[0])
+            except ResponseError as error:
+                # Redis is there and refuses something: what it takes must still go out.
+                self._tell("degraded", type(error).__name__)
+                await self._pause(_RETRY_S[1])
             except (RedisError, OSError, TimeoutError) as error:
                 self._tell("down", type(error).__name__)
                 await self._pause(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
@@ -148,12 +153,25 @@ class RedisStreams:
 
     async def _prepare(self) -> None:
         """Make streams and groups, put back what is missing, take over answers left behind."""
-        await self._group(ANSWERS, OWN_GROUP)
+        self._unfit.clear()
         for desk in self._desks():
-            await self._group(f"liaison:{desk}", DESK_GROUP)
+            await self._desk(f"liaison:{desk}")
         await self._refill()
+        await self._group(ANSWERS, OWN_GROUP)
         await self._take_over(0)
-        self._tell("ok")
+        if self._unfit:
+            self._tell("degraded", f"no streams: {', '.join(sorted(self._unfit))}")
+        else:
+            self._tell("ok")
+
+    async def _desk(self, stream: str) -> None:
+        """Make a desk's stream; one whose name something else has taken keeps no other back."""
+        try:
+            await self._group(stream, DESK_GROUP)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            self._unfit.add(stream)
 
     async def _group(self, stream: str, group: str) -> None:
         try:
@@ -169,6 +187,8 @@ class RedisStreams:
         added = 0
         async for mention in self._gateway.open_events():
             stream = mention.destination
+            if stream in self._unfit:
+                continue
             if stream not in present:
                 present[stream] = await self._ids_on(stream)
             if mention.id.encode() in present[stream]:
@@ -196,7 +216,13 @@ class RedisStreams:
         streams = [f"liaison:{desk}" for desk in self._desks()]
         if await self._out.exists(*streams) < len(streams):
             raise Away("a desk's stream was deleted")
+        if self._unfit:
+            raise Away("a desk's stream could not be made")
         for stream in streams:
+            # Of a stream that was deleted, the next emergency makes a new one, but no group.
+            groups = await self._out.xinfo_groups(stream)
+            if all(group["name"] != DESK_GROUP.encode() for group in groups):
+                raise Away("a desk's group was deleted")
             await self._trim(stream)
         if await self._out.xlen(ANSWERS) > _ANSWERS_KEPT:
             bound = await self._unread_from(ANSWERS)

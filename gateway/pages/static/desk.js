@@ -16,6 +16,7 @@
   let source = null;
   let heard = Date.now();
   let synced = false;
+  const seen = new Set(); // incidents that the stream has told of
 
   for (const node of document.querySelectorAll(".card")) cards.set(node.dataset.id, { node, incident: null });
 
@@ -243,10 +244,18 @@
     source?.close();
     heard = Date.now();
     source = new EventSource(`${api}/stream`);
-    source.onmessage = (event) => { heard = Date.now(); update(JSON.parse(event.data)); };
+    source.onmessage = (event) => {
+      heard = Date.now();
+      const incident = JSON.parse(event.data);
+      seen.add(incident.id);
+      update(incident);
+    };
     source.addEventListener("synced", (event) => {
       heard = Date.now();
       const { open, now } = JSON.parse(event.data);
+      // After a store was put back from a backup, the id of our last event says nothing: a new
+      // connection has none, and is told of all.
+      if (!open.every((id) => seen.has(id))) { connect(); return; }
       skew = Date.parse(now) - Date.now();
       const still = new Set(open);
       for (const [id, { node }] of cards) if (!still.has(id)) { node.remove(); cards.delete(id); }
