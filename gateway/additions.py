@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.assess import assess
 from gateway.clock import Clock
-from gateway.compose import Rules
+from gateway.compose import Rules, judge
 from gateway.ids import new_id
 from gateway.letters import Letters
 from gateway.ports import Outbox, Reporter, lane_of
@@ -114,4 +113,4 @@ class Additions:
             requester=ticket.requester,
         )
         seen = normalize(inbound, rules.context, rules.gazetteer)
-        return seen, assess(seen.content.text, seen.folded, rules.rulebook)
+        return seen, judge(seen.content.text, seen.folded, rules.rulebook)

@@ -1,6 +1,7 @@
 """From what a channel saw to the ticket it becomes: pure, the same for intake and explain."""
 
 import hashlib
+import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,8 @@ from normalizer.schema import (
     Ticket,
     Urgency,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
     began = time.perf_counter()
     # A title made from the text would have its words weighed twice.
     title = seen.content.title if inbound.title else None
-    judged = assess(seen.content.text, seen.folded, rules.rulebook, title)
+    judged = judge(seen.content.text, seen.folded, rules.rulebook, title)
     judge_s = time.perf_counter() - began
     judged = _with_the_senders_word(judged, inbound)
     return Composed(
@@ -133,6 +136,19 @@ def _route(
         folded=seen.folded,
         received_at=received_at,
     )
+
+
+def judge(text: str, folded: str, rulebook: Rulebook, title: str | None = None) -> Judged:
+    """Return what the judge finds; where it fails, that a human must look at the words now."""
+    try:
+        return assess(text, folded, rulebook, title)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # The trace may quote the citizen.
+        log.error("judge.failed", extra={"error": type(error).__name__})  # noqa: TRY400 - see above
+        why = Evidence(claim="verify", rule="judge_failed", text="", start=0, end=0, weight=1.0)
+        return Judged(
+            urgency=Urgency.URGENT, verify=True, evidence=(why,), version=rulebook.version
+        )
 
 
 def _with_the_senders_word(judged: Judged, inbound: Inbound) -> Judged:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.compose import Rules, compose, message_id
+from gateway.compose import Rules, compose, judge, message_id
 from normalizer.schema import Inbound, Place, Requester, RequestType, Ticket, Urgency
 from tests.gateway.world import COURT, FIRE, LAMP, inbound
 
@@ -138,3 +138,17 @@ def test_half_a_character_is_replaced_and_the_rest_kept(rules: Rules) -> None:
 def test_the_judges_time_is_told(rules: Rules) -> None:
     """The benchmark takes it out of what accepting costs."""
     assert 0 < compose(inbound(), rules, "t-1").judge_s < 5
+
+
+def test_a_judge_that_fails_calls_a_human() -> None:
+    """Words that the judge cannot read are urgent, marked to be verified, and never refused."""
+
+    class Broken:
+        version = "0"
+
+        def __getattr__(self, name: str) -> object:
+            raise ValueError(name)
+
+    judged = judge("路灯不亮", "路灯不亮", Broken())  # type: ignore[arg-type]  # that is the point
+    assert (judged.urgency, judged.verify) == (Urgency.URGENT, True)
+    assert [why.rule for why in judged.evidence] == ["judge_failed"]
