@@ -65,7 +65,7 @@ class Additions:
         now, zone = self._clock.now(), self._rules().zone
         reports: tuple[IncidentReport, ...] = ()
         if judged.urgency is Urgency.EMERGENCY:
-            told = spoken_now(stored.ticket, seen, judged)
+            told = spoken_now(stored.ticket, seen, judged, now)
             reports = self._reporter.reports(told, seen.folded, now)
         details = addition(now.astimezone(zone), seen, judged, attachments)
         event = NewEvent(at=now, event="added", by="citizen", data=details, key=key)

@@ -27,6 +27,8 @@ from gateway.view import Public
 PAGE_MOST = 500
 #: Incidents looked at for one answer: a long past of closed ones is read in several.
 _SCANNED = 2000
+#: Incidents whose reports are read together.
+_AT_ONCE = 32
 #: Seconds between signs of life on a quiet stream.
 HEARTBEAT_S = 15.0
 #: Real seconds after which a page that does not read is cut off.
@@ -108,9 +110,11 @@ async def _send_open(
     while after is not None:
         found, after = await page_of(site.store, desk, OPEN, PAGE_MOST, after)
         opened += found
-    for stored in sorted(opened, key=lambda one: one.events[-1].seq):
-        if stored.events[-1].seq > since:
-            await _write(response, _event(await site.feed.change_of(stored)))
+    opened.sort(key=lambda stored: stored.events[-1].seq)
+    news = [stored for stored in opened if stored.events[-1].seq > since]
+    for at in range(0, len(news), _AT_ONCE):
+        for change in await site.feed.changes_of(news[at : at + _AT_ONCE]):
+            await _write(response, _event(change))
     return {stored.incident.id: stored.version for stored in opened}
 
 

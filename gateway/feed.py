@@ -8,7 +8,7 @@ the open incidents anew.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 #: Changes that wait for one listener before it is dropped.
 BOUND = 256
+#: Incidents read together: they share the store's answers, so that in a flood the newest emergency
+#: does not wait while those before it are read one by one.
+_AT_ONCE = 32
 _RETRY_S = 0.5
 
 
@@ -113,36 +116,37 @@ class Feed:
             await self._woken.wait()
             self._woken.clear()
             dirty, self._dirty = list(self._dirty), {}
-            for position, incident_id in enumerate(dirty):
+            for position in range(0, len(dirty), _AT_ONCE):
                 try:
-                    await self._send(incident_id)
+                    await self._send(dirty[position : position + _AT_ONCE])
                 except StoreError:
-                    log.warning("feed.store_failed", extra={"incident": incident_id})
+                    log.warning("feed.store_failed", extra={"incidents": len(dirty) - position})
                     self._dirty = dict.fromkeys((*dirty[position:], *self._dirty))
                     await self._clock.wait(asyncio.Event(), _RETRY_S)
                     self._woken.set()
                     break
 
-    async def _send(self, incident_id: str) -> None:
-        stored = await self._store.incident(incident_id)
-        if stored is None:
-            return
-        listeners = [one for one in self._listeners if concerns(stored, one.desk)]
-        if not listeners:
-            return
-        change = await self.change_of(stored)
-        for listener in listeners:
-            listener.put(change)
-            if listener.dropped:
-                self.leave(listener)
-                log.warning("feed.listener_dropped", extra={"desk": listener.desk})
+    async def _send(self, ids: Sequence[str]) -> None:
+        found = await asyncio.gather(*(self._store.incident(one) for one in ids))
+        desks = {listener.desk for listener in self._listeners}
+        told = [s for s in found if s is not None and any(concerns(s, desk) for desk in desks)]
+        told.sort(key=lambda stored: stored.events[-1].seq)
+        for stored, change in zip(told, await self.changes_of(told), strict=True):
+            for listener in [one for one in self._listeners if concerns(stored, one.desk)]:
+                listener.put(change)
+                if listener.dropped:
+                    self.leave(listener)
+                    log.warning("feed.listener_dropped", extra={"desk": listener.desk})
 
-    async def change_of(self, stored: StoredIncident) -> Change:
-        """Return the newest state of an incident as it is sent. Raises `StoreError`."""
-        [view] = await desk_views(self._store, [stored], self._zone, self._roster())
-        return Change(
-            incident=stored.incident.id,
-            version=stored.version,
-            seq=stored.events[-1].seq,
-            body=msgspec.json.encode(view),
-        )
+    async def changes_of(self, incidents: Sequence[StoredIncident]) -> list[Change]:
+        """Return the newest states of incidents as they are sent. Raises `StoreError`."""
+        views = await desk_views(self._store, incidents, self._zone, self._roster())
+        return [
+            Change(
+                incident=stored.incident.id,
+                version=stored.version,
+                seq=stored.events[-1].seq,
+                body=msgspec.json.encode(view),
+            )
+            for stored, view in zip(incidents, views, strict=True)
+        ]

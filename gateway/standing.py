@@ -55,11 +55,12 @@ def rated_already(stored: StoredTicket) -> bool:
     return any(e.event == "rated" for e in stored.events[_last_answer(stored) :])
 
 
-def spoken_now(ticket: Ticket, seen: Normalized, judged: Judged) -> Ticket:
+def spoken_now(ticket: Ticket, seen: Normalized, judged: Judged, now: datetime) -> Ticket:
     """Return the ticket as if its words were the added ones, for raising an incident."""
     place = seen.place if seen.place.text or seen.place.latitude is not None else ticket.place
     return msgspec.structs.replace(
         ticket,
+        received_at=now,
         content=seen.content,
         place=place,
         urgency=judged.urgency,
