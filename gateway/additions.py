@@ -62,12 +62,12 @@ class Additions:
         seen, judged = await self._letters.read(
             text, self._rules().rulebook, lambda: self._judge(stored.ticket, text)
         )
-        now, zone = self._clock.now(), self._rules().zone
+        now = self._clock.now()
         reports: tuple[IncidentReport, ...] = ()
         if judged.urgency is Urgency.EMERGENCY:
             told = spoken_now(stored.ticket, seen, judged, now)
             reports = self._reporter.reports(told, seen.folded, now)
-        details = addition(now.astimezone(zone), seen, judged, attachments)
+        details = addition(now.astimezone(self._rules().zone), seen, judged, attachments)
         event = NewEvent(at=now, event="added", by="citizen", data=details, key=key)
         delivery = NewDelivery(
             id=new_id(),
@@ -77,20 +77,17 @@ class Additions:
             due_at=now,
             data={"message": details["message"]},
         )
-        changed = await self._store.change(
-            Change(
-                ticket_id=stored.ticket.id,
-                events=(event,),
-                deliveries=(delivery,),
-                reports=reports,
-            )
+        ticket_id = stored.ticket.id
+        change = Change(
+            ticket_id=ticket_id, events=(event,), deliveries=(delivery,), reports=reports
         )
+        changed = await self._store.change(change)
         if changed.duplicate:
             await self._refuse_other_words(stored.number, event, key_name)
-        else:
-            self._reporter.confirm(reports, changed.incidents)
-            self._outbox.hand_over(changed.leased)
-            self._outbox.wake(delivery.destination, delivery.lane)
+            return judged
+        self._reporter.confirm(reports, changed.incidents)
+        self._outbox.hand_over(changed.leased)
+        self._outbox.wake(delivery.destination, delivery.lane)
         return judged
 
     async def _refuse_other_words(self, number: str, repeat: NewEvent, key_name: str) -> None:

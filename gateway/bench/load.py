@@ -58,7 +58,8 @@ def bodies(job: Job, offset: int) -> Iterator[tuple[bytes, bool]]:
     count = 0
     while True:
         count += 1
-        emergency = bool(job.every) and count % job.every == 0
+        # Not in step: as many connections as there are would otherwise cry out at one moment.
+        emergency = bool(job.every) and (count + offset) % job.every == 0
         if emergency:
             text = EMERGENCY.format(n=chooser.randrange(1, 1_000_000) * 2)
         else:

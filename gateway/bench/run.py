@@ -87,7 +87,7 @@ async def accepting(rounds: int, seconds: float) -> dict[str, Any]:
 
 async def _emergencies(seconds: float, *, rate: float | None, every: int) -> dict[str, float]:
     seen: dict[str, float] = {}
-    async with gateway() as server:
+    async with sink() as office, gateway(office=office.url) as server:
         await load(_job(server.port, _WARM_UP_S))
         desk = asyncio.create_task(watch(server.url, "119", seen))
         await asyncio.sleep(0.3)

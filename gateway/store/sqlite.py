@@ -169,11 +169,11 @@ class SqliteStore:
         with contextlib.suppress(StoreError):
             self._writer.ask(asking.settling(leased), urgent=True)
 
-    async def _read(self, question: Callable[[Reader], T]) -> T:
+    async def _read(self, question: Callable[[Reader], T], *, urgent: bool = False) -> T:
         reader, questions = self._reader, self._questions
         if reader is None or questions is None:
             raise StoreError(f"{self._path}: not open")
-        answer: T = await questions.ask(lambda: question(reader))
+        answer: T = await questions.ask(lambda: question(reader), urgent=urgent)
         return answer
 
     async def add(self, acceptance: Acceptance) -> Added:
@@ -261,7 +261,8 @@ class SqliteStore:
 
     async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - the protocol's name
         """Return the incident with this id."""
-        return await self._read(lambda reader: reader.incident(id))
+        # The desks' pages show it: before whatever the outbox reads for its pushes.
+        return await self._read(lambda reader: reader.incident(id), urgent=True)
 
     async def incidents(
         self, desk: str | None, states: Sequence[str], limit: int, after: str = ""
