@@ -139,10 +139,10 @@ class Faulty(SqliteStore):
         finally:
             self.busy -= 1
 
-    async def _read(self, question: Any) -> Any:
+    async def _read(self, question: Any, *, urgent: bool = False) -> Any:
         self.busy += 1
         try:
-            return await super()._read(question)
+            return await super()._read(question, urgent=urgent)
         finally:
             self.busy -= 1
 
