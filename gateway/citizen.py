@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from config.region import RATINGS
 from gateway.additions import Additions
 from gateway.attempts import Attempts, network_of
 from gateway.clock import Clock
@@ -43,14 +44,6 @@ from normalizer.schema import (
 TEXT_MAX = 20_000
 #: Times a change is decided anew because somebody else changed the ticket meanwhile.
 ROUNDS = 8
-#: From best to worst; a region's scale is a part of it (contract section 4).
-RATINGS = (
-    "very_satisfied",
-    "satisfied",
-    "basically_satisfied",
-    "dissatisfied",
-    "very_dissatisfied",
-)
 #: Events whose text was written for the citizen; every other text may hold personal data.
 TOLD = ("refused", "answered", "returned", "extended", "closed", "reopened")
 
@@ -189,8 +182,9 @@ class Citizen:
         )
 
     def _scale(self) -> tuple[str, ...]:
+        """Return the region's scale, best first."""
         allowed = self._rules().pack.rating_scale
-        return tuple(r for r in RATINGS if r in allowed) if allowed else RATINGS
+        return tuple(rating for rating in RATINGS if rating in allowed)
 
     async def add(
         self,

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from channels.webhook.codec import key_of, signed_headers, verify
 from gateway.clock import SystemClock
+from normalizer.errors import Unauthorized
 
 #: A JPEG of one grey pixel, for the request that carries a photograph.
 _PHOTO = bytes.fromhex(
@@ -74,7 +75,7 @@ class LoopbackOffice:
         headers = {k.lower(): v for k, v in request.headers.items()}
         try:
             verify((key_of(self.secret),), headers, body, SystemClock().now())
-        except Exception:
+        except Unauthorized:
             self.refused += 1
             raise
         event = json.loads(body)
