@@ -15,8 +15,8 @@ from gateway.blobs import Blobs
 from gateway.clock import Clock, SystemClock
 from gateway.composition import Base, Force, Parts, Plugins, assemble, attachments_folder
 from gateway.configcheck import LOOPBACK
+from gateway.desks.roster import Roster
 from gateway.metrics import Metrics
-from gateway.roster import Roster
 from gateway.rules import compile_rules
 from gateway.store.base import Store
 from gateway.store.sqlite import from_url

@@ -8,13 +8,13 @@ import msgspec
 from aiohttp import web
 
 from channels.webhook.codec import verify
-from gateway.citizen import TOLD
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.ids import new_id
 from gateway.lifecycle import ALLOWED_FROM, Work, check_step, event_of
 from gateway.limits import contact_by
 from gateway.notices import worked_on
+from gateway.portal.citizen import TOLD
 from gateway.ports import Outbox
 from gateway.problems import problem, problem_of
 from gateway.rules import work_rules

@@ -11,10 +11,10 @@ import msgspec
 
 from config.region import RegionPack
 from gateway.acceptance import decide, evidence
-from gateway.assess import assess
+from gateway.judge.assess import assess
+from gateway.judge.rulebook import Rulebook
 from gateway.limits import limits
 from gateway.route import Router
-from gateway.rulebook import Rulebook
 from normalizer.gazetteer import Gazetteer
 from normalizer.normalize import Context, Normalized, normalize
 from normalizer.schema import (

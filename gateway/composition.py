@@ -15,23 +15,27 @@ from channels.webhook.codec import key_of
 from config.load import Loaded
 from config.plugin import Plugin
 from config.settings import Settings, as_list
-from gateway import backoffice, citizen_api, citizen_pages, deskpage, emergency, http
+from gateway import backoffice, http
 from gateway.accept import Intake
 from gateway.backoffice import BackOffice, answer_destination
 from gateway.blobs import Blobs
-from gateway.citizen import Citizen
 from gateway.clock import Clock
 from gateway.compose import Rules
-from gateway.deskstream import Site
-from gateway.destination import Outlet
-from gateway.dispatch import Dispatcher
-from gateway.emergency import Emergency
+from gateway.desks import emergency
+from gateway.desks import page as deskpage
+from gateway.desks.emergency import Emergency
+from gateway.desks.roster import Roster
+from gateway.desks.stream import Site
 from gateway.health import Health, Part, State
 from gateway.ids import new_id
 from gateway.metrics import Metrics
-from gateway.page_views import Views
-from gateway.portal import Portal, failure
-from gateway.roster import Roster
+from gateway.outbox.destination import Outlet
+from gateway.outbox.dispatch import Dispatcher
+from gateway.portal import api as citizen_api
+from gateway.portal import pages as citizen_pages
+from gateway.portal.citizen import Citizen
+from gateway.portal.page_views import Views
+from gateway.portal.routes import Portal, failure
 from gateway.store.base import Store
 from gateway.view import Public
 from normalizer.place import same_place

@@ -16,7 +16,7 @@ from config.explain import did_you_mean, problems_of
 from config.load import Loaded
 from config.plugin import Plugin
 from config.settings import Desk, Route, Rung, as_list
-from gateway.roster import DUTY
+from gateway.desks.roster import DUTY
 from gateway.route import hours_of, pattern_of
 from gateway.shadow import shadows
 from normalizer.schema import Domain, RequestType, Service, Urgency

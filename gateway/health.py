@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from gateway.clock import Clock
-from gateway.liaison import Figures, figures
+from gateway.desks.liaison import Figures, figures
 from gateway.metrics import Metrics
 from gateway.store.base import Store
 from normalizer.errors import StoreError

@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
 
-from gateway.rulebook import Role, Rulebook
+from gateway.judge.rulebook import Role, Rulebook
 from normalizer.text import fold, normalize_text
 
 T = TypeVar("T")

@@ -2,9 +2,9 @@
 
 from config.load import Loaded
 from gateway.compose import Rules
+from gateway.judge.rulebook import load as load_rulebook
 from gateway.lifecycle import WorkRules
 from gateway.route import Router
-from gateway.rulebook import load as load_rulebook
 from normalizer.gazetteer import Gazetteer
 from normalizer.normalize import Context
 

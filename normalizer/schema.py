@@ -266,7 +266,7 @@ class Disclosure(Value, frozen=True, kw_only=True):
 
 
 class Judged(Value, frozen=True, kw_only=True):
-    """What the judge found in one text: pure result of `gateway.assess.assess`."""
+    """What the judge found in one text: pure result of `gateway.judge.assess.assess`."""
 
     urgency: Urgency = Urgency.NORMAL
     verify: bool = False

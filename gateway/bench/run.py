@@ -162,8 +162,8 @@ async def _stored(url: str) -> set[str]:
 
 def judging(seconds: float) -> dict[str, float]:
     """Return texts that the judge reads a second, and its slow end, in this process."""
-    from gateway.assess import assess
-    from gateway.rulebook import load as load_rulebook
+    from gateway.judge.assess import assess
+    from gateway.judge.rulebook import load as load_rulebook
     from normalizer.text import fold, normalize_text
 
     rulebook = load_rulebook(None)

@@ -94,7 +94,7 @@ async def _replay(store: Store, loaded: Loaded, wanted: str) -> int:
         return _unknown(wanted)
     # The whole intake is behind these: the other actions need not wait for it.
     from gateway import plugins
-    from gateway.replay import replay
+    from gateway.outbox.replay import replay
 
     try:
         receipts = await replay(item, store, loaded, plugins.load("gateway.channels"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assess import assess
-from gateway.rulebook import Rulebook, load
+from gateway.judge.assess import assess
+from gateway.judge.rulebook import Rulebook, load
 from normalizer.schema import Judged
 from normalizer.text import fold, normalize_text
 

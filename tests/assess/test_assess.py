@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.assess import MOST_EVIDENCE, assess
-from gateway.rulebook import Rulebook, load
+from gateway.judge.assess import MOST_EVIDENCE, assess
+from gateway.judge.rulebook import Rulebook, load
 from normalizer.schema import Domain, Judged, RequestType, Service, Urgency
 from normalizer.text import fold, normalize_text
 from tests.assess.conftest import Judge

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.assess import assess
-from gateway.clauses import read
-from gateway.rulebook import Rulebook
+from gateway.judge.assess import assess
+from gateway.judge.clauses import read
+from gateway.judge.rulebook import Rulebook
 from normalizer.schema import Judged, Urgency
 
 Small = Callable[[str], Rulebook]

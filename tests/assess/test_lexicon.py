@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.lexicon import Node, files, parse, spellings
-from gateway.rulebook import load
+from gateway.judge.lexicon import Node, files, parse, spellings
+from gateway.judge.rulebook import load
 from normalizer.errors import ConfigError
 from tests.assess.conftest import SMALL
 

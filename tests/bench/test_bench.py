@@ -12,14 +12,14 @@ from aiohttp import web
 
 from config.load import load as load_config
 from gateway import plugins
-from gateway.assess import assess
 from gateway.bench import load, table
 from gateway.bench.paging import all_numbers
 from gateway.bench.peers import configure
 from gateway.bench.run import judging
 from gateway.bench.sink import sink
 from gateway.configcheck import problems
-from gateway.rulebook import load as load_rulebook
+from gateway.judge.assess import assess
+from gateway.judge.rulebook import load as load_rulebook
 from normalizer.schema import Urgency
 from normalizer.text import fold, normalize_text
 

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from adapters.base import Item
-from gateway.destination import Options, Outlet
-from gateway.dispatch import Dispatcher
 from gateway.ids import new_id
+from gateway.outbox.destination import Options, Outlet
+from gateway.outbox.dispatch import Dispatcher
 from gateway.store.base import (
     Acceptance,
     Added,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.base import Item
-from gateway.destination import Options, Outlet
+from gateway.outbox.destination import Options, Outlet
 from gateway.store.base import Lane, StoredTicket
 from normalizer.errors import Gone, StoreError, TryLater
 from tests.dispatch.scene import NO_POLL, Scene, Script, answering, body_of

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.events import materialize
+from gateway.outbox.events import materialize
 from gateway.store.base import Delivery, Lane
 from tests.dispatch.scene import Scene, body_of
 

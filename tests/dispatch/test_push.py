@@ -13,7 +13,7 @@ import standardwebhooks
 
 from adapters.backoffice.adapter import BackOffice, BackOfficeSettings
 from adapters.base import Item
-from gateway.destination import Options
+from gateway.outbox.destination import Options
 from gateway.store.base import Lane
 from tests.dispatch.scene import Faulty, PatientClock, Scene
 from tests.peers.backoffice import Answer, BackOfficePeer, Push, SilentPeer

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gateway.retry import HOLD_CAP_S, ORDINARY, URGENT, Breaker, Schedule
+from gateway.outbox.retry import HOLD_CAP_S, ORDINARY, URGENT, Breaker, Schedule
 
 
 def rng() -> random.Random:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from channels.base import Receipt
-from gateway.citizen import RATINGS, TEXT_MAX, Citizen, NotFound, TooMany
+from gateway.portal.citizen import RATINGS, TEXT_MAX, Citizen, NotFound, TooMany
 from gateway.store.base import Change, Changed, Lane, StoredTicket
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import Conflict, Malformed, NotAllowed, StoreError

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from config.load import load
 from config.settings import Desk
 from gateway.accept import Intake
-from gateway.citizen import Citizen
 from gateway.compose import Rules
+from gateway.desks.incidents import IncidentIndex
+from gateway.desks.roster import Roster
 from gateway.ids import new_id
-from gateway.incidents import IncidentIndex
 from gateway.metrics import Metrics
-from gateway.roster import Roster
+from gateway.portal.citizen import Citizen
 from gateway.rules import compile_rules
 from gateway.store.base import Change, Delivery, Event, Lane, NewEvent, StoredTicket
 from gateway.store.sqlite import SqliteStore

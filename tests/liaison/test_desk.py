@@ -11,12 +11,12 @@ from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import TestClient
 
 from config.settings import Desk
-from gateway.deskauth import session_name, session_of
-from gateway.deskpage import routes
-from gateway.deskstream import HEARTBEAT_S, Site
-from gateway.desktexts import TEXTS
-from gateway.feed import BOUND, Change, Listener
-from gateway.roster import Roster
+from gateway.desks.auth import session_name, session_of
+from gateway.desks.feed import BOUND, Change, Listener
+from gateway.desks.page import routes
+from gateway.desks.roster import Roster
+from gateway.desks.stream import HEARTBEAT_S, Site
+from gateway.desks.texts import TEXTS
 from normalizer.schema import Service
 from tests.liaison.world import DESKS, TOKEN, World, ticket
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from gateway.desks.incidents import IncidentIndex, services_concerned, summarize
+from gateway.desks.likeness import is_precise
+from gateway.desks.roster import Roster
 from gateway.ids import new_id
-from gateway.incidents import IncidentIndex, services_concerned, summarize
-from gateway.likeness import is_precise
-from gateway.roster import Roster
 from gateway.store.base import Lane
 from normalizer.gazetteer import Gazetteer
 from normalizer.place import find_place, same_place

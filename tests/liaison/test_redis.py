@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from adapters.liaison.redis_streams import RedisStreams, Rhythm
-from gateway.answers import Answer
-from gateway.events import materialize
 from gateway.health import State
+from gateway.outbox.answers import Answer
+from gateway.outbox.events import materialize
 from gateway.store.base import Delivery
 from normalizer.errors import StoreError, TryLater
 from tests.liaison.redisserver import RedisServer

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from config.settings import Desk, Instance, QueueAt, Route, Rung, Send, Settings
-from gateway.emergency import Emergency, Needs, build
+from gateway.desks.emergency import Emergency, Needs, build
+from gateway.desks.roster import Roster
 from gateway.ids import new_id
-from gateway.roster import Roster
 from gateway.store.base import Acceptance, Added, Delivery, Lane, NewEvent
 from gateway.store.sqlite import SqliteStore
 from gateway.view import Public

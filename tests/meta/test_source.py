@@ -14,10 +14,10 @@ LINES_OF_A_FUNCTION = 40
 #: Where a fault of any kind is met: logged, counted, and the work goes on.
 LAST_RESORTS = {
     "gateway/http.py": "a request is answered 500",
-    "gateway/worker.py": "a delivery is tried again",
+    "gateway/outbox/worker.py": "a delivery is tried again",
     "gateway/app.py": "a listener is started again",
-    "gateway/emergency.py": "a clock or a queue is started again",
-    "gateway/ladder.py": "one incident's fault does not silence the others",
+    "gateway/desks/emergency.py": "a clock or a queue is started again",
+    "gateway/desks/ladder.py": "one incident's fault does not silence the others",
     "gateway/store/sqlite_commit.py": "the writer outlives what a change brings",
     "gateway/store/sqlite_read.py": "the reader outlives what a question brings",
     "adapters/liaison/redis_streams.py": "an answer of a desk is taken again",

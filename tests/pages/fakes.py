@@ -12,10 +12,10 @@ import msgspec
 from aiohttp import web
 
 from channels.base import Receipt
-from gateway.citizen import RATINGS, Done, NotFound, Progress
-from gateway.citizen_pages import routes
-from gateway.page_views import Views
-from gateway.portal import Portal
+from gateway.portal.citizen import RATINGS, Done, NotFound, Progress
+from gateway.portal.page_views import Views
+from gateway.portal.pages import routes
+from gateway.portal.routes import Portal
 from normalizer.errors import Conflict
 from normalizer.schema import (
     LABELS,

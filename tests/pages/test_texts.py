@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from channels.web.submission import LIMITS, TEXT_LIMIT
-from gateway.page_views import LANGUAGES, load_texts, preferred_language
+from gateway.portal.page_views import LANGUAGES, load_texts, preferred_language
 from gateway.view import STATUS_AFTER
 from normalizer.schema import EMERGENCY_SERVICES, RequestType, Status
 
@@ -77,7 +77,7 @@ def test_every_text_is_used() -> None:
     folder = files("gateway")
     sources = [
         (folder / f"{name}.py").read_text("utf-8")
-        for name in ("citizen_pages", "progress_pages", "portal", "page_views")
+        for name in ("portal/pages", "portal/progress_pages", "portal/routes", "portal/page_views")
     ]
     sources += [
         p.read_text("utf-8") for p in (folder / "pages").iterdir() if p.name.endswith(".html")

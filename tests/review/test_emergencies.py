@@ -17,13 +17,13 @@ from adapters.liaison.redis_streams import Rhythm
 from adapters.notify.notifier import Notifier
 from channels.base import Message
 from config.settings import Desk, Rung
-from gateway import deskstream
-from gateway.answers import Answer
-from gateway.deskview import desk_views
-from gateway.feed import Feed
+from gateway.desks import stream as deskstream
+from gateway.desks.feed import Feed
+from gateway.desks.incidents import IncidentIndex
+from gateway.desks.roster import Roster
+from gateway.desks.view import desk_views
 from gateway.health import State
-from gateway.incidents import IncidentIndex
-from gateway.roster import Roster
+from gateway.outbox.answers import Answer
 from gateway.standing import spoken_now
 from gateway.store.base import Change, Lane, NewEvent, StoredIncident
 from normalizer.normalize import Normalized

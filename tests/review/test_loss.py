@@ -11,12 +11,12 @@ import pytest
 from channels.webhook.codec import decode
 from config.load import load
 from gateway import plugins
-from gateway.destination import Outlet
-from gateway.dispatch import Dispatcher
-from gateway.events import materialize
 from gateway.health import Health
 from gateway.letters import LONG_TEXT, Letters, sounds_urgent
-from gateway.replay import replay
+from gateway.outbox.destination import Outlet
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.events import materialize
+from gateway.outbox.replay import replay
 from gateway.store.base import Lane, Outcome, Quarantined
 from gateway.store.writer import MOST_WAITING, Line
 from normalizer.errors import Conflict, StoreError

@@ -10,14 +10,14 @@ from adapters.base import Adapter
 from adapters.liaison.embedded import EmbeddedQueue
 from config.settings import Settings
 from gateway.clock import Clock
-from gateway.feed import Feed
+from gateway.desks.feed import Feed
+from gateway.desks.incidents import IncidentIndex
+from gateway.desks.ladder import Caller, Ladder
+from gateway.desks.liaison import Liaison, Outbox, Steps
+from gateway.desks.likeness import SamePlace
+from gateway.desks.relay import Relay
+from gateway.desks.roster import Roster
 from gateway.health import Part, State
-from gateway.incidents import IncidentIndex
-from gateway.ladder import Caller, Ladder
-from gateway.liaison import Liaison, Outbox, Steps
-from gateway.likeness import SamePlace
-from gateway.relay import Relay
-from gateway.roster import Roster
 from gateway.store.base import Store
 from gateway.view import Public
 

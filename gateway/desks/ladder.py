@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from config.settings import Rung
 from gateway.clock import Clock
-from gateway.incidents import place_line, tell, told
-from gateway.liaison import Steps, audience, backoffices
-from gateway.roster import DUTY, Roster
+from gateway.desks.incidents import place_line, tell, told
+from gateway.desks.liaison import Steps, audience, backoffices
+from gateway.desks.roster import DUTY, Roster
 from gateway.store.base import IncidentChange, Lane, NewDelivery, NewEvent, Store, StoredIncident
 from normalizer.errors import GatewayError
 

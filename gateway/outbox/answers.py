@@ -16,7 +16,7 @@ nothing.
 The duty desk itself never returns (409): there is nobody behind it.
 """
 
-from gateway.roster import DUTY
+from gateway.desks.roster import DUTY
 from gateway.store.base import StoredIncident
 from normalizer.errors import NotAllowed
 from normalizer.schema import Value

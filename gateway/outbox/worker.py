@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.base import Item
-from gateway.destination import Destination, Shared
-from gateway.events import materialize
-from gateway.retry import ORDINARY, PROBES, TICK_S, URGENT, Breaker
-from gateway.settle import Settler
+from gateway.outbox.destination import Destination, Shared
+from gateway.outbox.events import materialize
+from gateway.outbox.retry import ORDINARY, PROBES, TICK_S, URGENT, Breaker
+from gateway.outbox.settle import Settler
 from gateway.store.base import Delivery, Lane, Outcome
 from normalizer.errors import Gone, StoreError, TryLater
 

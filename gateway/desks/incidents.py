@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.likeness import (
+from gateway.desks.likeness import (
     WINDOW,
     SamePlace,
     Signs,
@@ -24,7 +24,7 @@ from gateway.likeness import (
     likeness,
     trace_of,
 )
-from gateway.roster import Roster
+from gateway.desks.roster import Roster
 from gateway.store.base import IncidentReport, Lane, NewDelivery, Store, StoredIncident
 from normalizer.schema import EMERGENCY_SERVICES, Incident, Place, Service, Ticket, Urgency
 from normalizer.text import fold

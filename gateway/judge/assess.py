@@ -1,6 +1,6 @@
 """The judge: how urgent a text is, who must come, what it is about, and why.
 
-One pure function, `assess`. It reads the text once with the rulebook (`gateway.clauses`), weighs
+One pure function, `assess`. It reads the text once with the rulebook (`gateway.judge.clauses`), weighs
 every happening under the frames that govern it, and adds what stands nearby. From weight
 `Settings.emergency` a happening is an emergency; from `Settings.doubt` a human must look
 (``urgent`` with ``verify``); a happening that is certain in its own clause is never taken below
@@ -10,10 +10,10 @@ that by what the rest of the text says.
 import re
 from collections.abc import Iterable
 
-from gateway.clauses import Hit, read
-from gateway.labels import Label, best
-from gateway.rulebook import Kind, Rulebook
-from gateway.weighing import Weighed, weigh
+from gateway.judge.clauses import Hit, read
+from gateway.judge.labels import Label, best
+from gateway.judge.rulebook import Kind, Rulebook
+from gateway.judge.weighing import Weighed, weigh
 from normalizer.schema import (
     Domain,
     Evidence,

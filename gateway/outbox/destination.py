@@ -10,7 +10,7 @@ from typing import Protocol
 from adapters.base import Adapter, Item
 from gateway.clock import Clock
 from gateway.health import State
-from gateway.retry import Breaker
+from gateway.outbox.retry import Breaker
 from gateway.store.base import Lane, Store
 from gateway.view import Public
 from normalizer.errors import TryLater

@@ -2,8 +2,8 @@
 
 from bisect import bisect_left, bisect_right
 
-from gateway.clauses import Hit, Reading, Standing, fresh, standing
-from gateway.rulebook import Kind, Reach, Rulebook
+from gateway.judge.clauses import Hit, Reading, Standing, fresh, standing
+from gateway.judge.rulebook import Kind, Reach, Rulebook
 from normalizer.schema import Value
 
 #: What keeps small things below a threshold.

@@ -7,10 +7,10 @@ from math import ceil
 from aiohttp import web
 
 from channels.web.submission import full_text
-from gateway.citizen import Done, NotFound, Progress, TooMany
 from gateway.forms import NoFiles, read_form
 from gateway.notices import numbers_to_dial
-from gateway.portal import Portal, form_key, new_key, tidy_code, tidy_number, told
+from gateway.portal.citizen import Done, NotFound, Progress, TooMany
+from gateway.portal.routes import Portal, form_key, new_key, tidy_code, tidy_number, told
 from normalizer.errors import FieldError, Malformed, NotAllowed, Oversized
 from normalizer.schema import Status
 

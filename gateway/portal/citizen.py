@@ -7,12 +7,12 @@ import msgspec
 
 from config.region import RATINGS
 from gateway.additions import Additions
-from gateway.attempts import Attempts, network_of
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.ids import new_id
 from gateway.letters import Letters
 from gateway.links import same_code
+from gateway.outbox.attempts import Attempts, network_of
 from gateway.ports import Outbox, Reporter, lane_of
 from gateway.standing import OVER, answered, own_key, rated_already
 from gateway.store.base import (

@@ -9,11 +9,11 @@ from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import SystemClock
 from gateway.composition import attachments_folder, name_of
+from gateway.desks.incidents import IncidentIndex
+from gateway.desks.roster import Roster
 from gateway.ids import new_id
-from gateway.incidents import IncidentIndex
 from gateway.metrics import Metrics
 from gateway.plugins import Plugins
-from gateway.roster import Roster
 from gateway.rules import compile_rules
 from gateway.store.base import Delivery, Lane, Quarantined, Store
 from normalizer.errors import ConfigError

@@ -1,7 +1,7 @@
 """The judge's rulebook: an operator's lexicon files, compiled once into one automaton.
 
 `load` returns a value that never changes; a reload makes another. ``docs/reference/lexicon.md``
-describes the files, `gateway.clauses` and `gateway.assess` use what is compiled here.
+describes the files, `gateway.judge.clauses` and `gateway.judge.assess` use what is compiled here.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 from msgspec import structs
 
-from gateway.lexicon import Node, files, parse, spellings
+from gateway.judge.lexicon import Node, files, parse, spellings
 from normalizer.errors import ConfigError
 from normalizer.schema import Domain, RequestType, Service, Value
 from normalizer.text import fold
@@ -134,7 +134,7 @@ class Settings(Value, frozen=True, kw_only=True):
 
 
 class Rulebook(Value, frozen=True, kw_only=True):
-    """Everything that `gateway.assess.assess` knows."""
+    """Everything that `gateway.judge.assess.assess` knows."""
 
     version: str  #: first 12 hex digits of the SHA-256 over all files
     settings: Settings

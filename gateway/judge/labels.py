@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.clauses import Hit
+from gateway.judge.clauses import Hit
 from normalizer.schema import Domain, RequestType, Value
 
 #: A phrase counts this often however often it is repeated: long letters name much in passing.

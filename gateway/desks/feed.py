@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gateway.answers import concerns
 from gateway.clock import Clock
-from gateway.deskview import desk_views
-from gateway.roster import Roster
+from gateway.desks.roster import Roster
+from gateway.desks.view import desk_views
+from gateway.outbox.answers import concerns
 from gateway.store.base import Store, StoredIncident
 from normalizer.errors import StoreError
 from normalizer.schema import Value

@@ -11,10 +11,10 @@ from typing import Protocol
 from aiohttp import web
 
 from channels.base import Accept
-from gateway.citizen import Done, Progress
 from gateway.clock import Clock
 from gateway.forms import Sink
-from gateway.page_views import Texts, Views, look_of
+from gateway.portal.citizen import Done, Progress
+from gateway.portal.page_views import Texts, Views, look_of
 from normalizer.errors import FieldError
 
 #: What the hidden key of a form looks like; any other is not ours and is not used.
@@ -24,7 +24,7 @@ _DASHES = re.compile(r"\s*[-‐-―−﹣ー]\s*")
 
 
 class Tickets(Protocol):
-    """What number and query code open; `gateway.citizen.Citizen` is one."""
+    """What number and query code open; `gateway.portal.citizen.Citizen` is one."""
 
     async def progress(self, number: str, code: str, remote: str) -> Progress:
         """Return where the ticket stands. Raises `NotFound` or `TooMany`."""

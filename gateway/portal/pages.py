@@ -15,9 +15,9 @@ from channels.web.codec import inbound
 from channels.web.submission import Submission, check_form
 from gateway.forms import drain, read_form
 from gateway.notices import numbers_to_dial
-from gateway.page_views import ASSETS, Views
-from gateway.portal import Portal, failure, form_key, new_key, told
-from gateway.progress_pages import ProgressPages
+from gateway.portal.page_views import ASSETS, Views
+from gateway.portal.progress_pages import ProgressPages
+from gateway.portal.routes import Portal, failure, form_key, new_key, told
 from normalizer.errors import (
     Conflict,
     FieldError,

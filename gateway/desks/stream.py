@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from gateway.answers import concerns
 from gateway.clock import Clock
-from gateway.feed import Change, Feed, Listener
-from gateway.incidents import OPEN
-from gateway.liaison import Liaison
-from gateway.roster import Roster
+from gateway.desks.feed import Change, Feed, Listener
+from gateway.desks.incidents import OPEN
+from gateway.desks.liaison import Liaison
+from gateway.desks.roster import Roster
+from gateway.outbox.answers import concerns
 from gateway.store.base import Store, StoredIncident
 from gateway.view import Public
 

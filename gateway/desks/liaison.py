@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.answers import Answer, Turn, called_in, decide
 from gateway.clock import Clock
-from gateway.incidents import OPEN, UNANSWERED, IncidentIndex, tell, told
-from gateway.roster import DUTY, Roster
+from gateway.desks.incidents import OPEN, UNANSWERED, IncidentIndex, tell, told
+from gateway.desks.roster import DUTY, Roster
+from gateway.outbox.answers import Answer, Turn, called_in, decide
 from gateway.store.base import (
     Changed,
     Delivery,

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from gateway.rulebook import Pattern, Reach, Role, Rulebook, Sense
+from gateway.judge.rulebook import Pattern, Reach, Role, Rulebook, Sense
 from normalizer.schema import Value
 
 #: Start, end and sense of a phrase, and where its last part starts: at its start unless it has a ``…``.
@@ -68,7 +68,7 @@ def standing(reading: Reading, rulebook: Rulebook) -> list[Standing]:
     """Return the happenings that the frames around them leave some weight.
 
     Cancelled ones stay with weight 0, so that the evidence can tell what cancelled them. Frames
-    that reach the whole text are left to `gateway.assess`.
+    that reach the whole text are left to `gateway.judge.assess`.
     """
     starts = [frame[0] for frame in reading.frames]
     reach = rulebook.settings.reach

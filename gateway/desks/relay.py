@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Collection
 from adapters.base import Item
 from adapters.liaison.answers import StreamAnswer
 from adapters.liaison.port import Mention
-from gateway.answers import Answer
 from gateway.clock import Clock
-from gateway.events import materialize
-from gateway.incidents import OPEN
-from gateway.liaison import Liaison
-from gateway.roster import Roster
+from gateway.desks.incidents import OPEN
+from gateway.desks.liaison import Liaison
+from gateway.desks.roster import Roster
+from gateway.outbox.answers import Answer
+from gateway.outbox.events import materialize
 from gateway.store.base import Quarantined, Store, StoredIncident
 from gateway.view import Public
 from normalizer.errors import Malformed, NotAllowed

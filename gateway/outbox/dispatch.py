@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random, SystemRandom
 
 from gateway.clock import Clock
-from gateway.destination import Counters, Destination, Nowhere, Options, Outlet, Shared
 from gateway.health import Part
+from gateway.outbox.destination import Counters, Destination, Nowhere, Options, Outlet, Shared
+from gateway.outbox.worker import Worker
 from gateway.store.base import Delivery, Lane, Store
 from gateway.view import Public
-from gateway.worker import Worker
 from normalizer.errors import StoreError
 
 log = logging.getLogger(__name__)

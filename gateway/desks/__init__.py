@@ -1,0 +1,1 @@
+"""The liaison desks: incidents, their queues, their pages and the ladder behind them."""

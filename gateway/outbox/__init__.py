@@ -1,0 +1,1 @@
+"""The outbox: deliveries claimed, carried, retried and, at the last, set aside."""
