@@ -13,7 +13,7 @@ from gateway.additions import Additions, message_key
 from gateway.clock import Clock
 from gateway.compose import Composed, Rules, compose
 from gateway.ids import new_id
-from gateway.letters import Letters
+from gateway.letters import Letters, sounds_urgent
 from gateway.links import query_code
 from gateway.media import tidied
 from gateway.metrics import Metrics
@@ -29,6 +29,7 @@ from gateway.store.base import (
     Store,
     StoredTicket,
 )
+from gateway.turns import Turns
 from gateway.view import status_of
 from normalizer.errors import Conflict
 from normalizer.number import is_number
@@ -106,6 +107,7 @@ class Intake:
         self._outbox = outbox
         self._metrics = metrics
         self._letters = Letters()
+        self._turns = Turns()
         self._additions = Additions(store, rules, clock, reporter, outbox, self._letters)
         self.repeats = Repeats()
 
@@ -180,6 +182,8 @@ class Intake:
 
     async def _compose(self, inbound: Inbound) -> Composed:
         rules = self._rules()
+        if not self._turns.take() and not sounds_urgent(inbound.text, rules.rulebook):
+            await self._turns.wait()
         # A long letter is read beside the loop, so that no emergency waits for its end.
         return await self._letters.read(
             inbound.text, rules.rulebook, lambda: compose(inbound, rules, new_id())
