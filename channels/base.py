@@ -41,6 +41,9 @@ class Receipt(Value, frozen=True, kw_only=True):
     received_at: datetime  #: in the instance's time zone
     message: str  #: what the citizen should read
     incidents: tuple[str, ...] = ()
+    #: `message` was stored with the ticket and goes out by the channel's messenger by itself. Where
+    #: not, the channel tells the citizen in its reply, or has nobody to tell.
+    answered: bool = False
 
 
 #: All that a channel ever knows of the gateway. Raises `StoreError` when nothing was stored and
