@@ -31,7 +31,7 @@ class Reply(Value, frozen=True, kw_only=True):
 class Receipt(Value, frozen=True, kw_only=True):
     """What accepting a message came to, told only after it was durable."""
 
-    number: str
+    number: str  #: empty where a command was answered that belongs to no ticket
     query_code: str
     duplicate: bool
     status: Status
@@ -89,6 +89,8 @@ class Message(Value, frozen=True, kw_only=True):
     text: str
     title: str | None = None
     urgent: bool = False  #: an alarm: own lane, no quiet hours
+    number: str | None = None  #: of the ticket that it is about
+    in_reply_to: str | None = None  #: the carrier's id of the message that it answers
 
 
 class Messenger(Protocol):

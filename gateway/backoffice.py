@@ -1,24 +1,24 @@
 """What comes back from the back office: steps of handling units, and paging for reconciliation."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
 from channels.webhook.codec import verify
-from gateway.clock import Clock
-from gateway.compose import Rules
-from gateway.ids import new_id
+from config.region import RATINGS
+from gateway.core import Core
 from gateway.lifecycle import ALLOWED_FROM, Work, check_step, event_of
 from gateway.limits import contact_by
-from gateway.notices import worked_on
+from gateway.notices import how_to_rate, worked_on
 from gateway.portal.citizen import TOLD
-from gateway.ports import Outbox
 from gateway.problems import problem, problem_of
 from gateway.rules import work_rules
-from gateway.store.base import Change, Lane, NewDelivery, NewEvent, Store, StoredTicket
+from gateway.store.base import Change, NewDelivery, NewEvent, StoredTicket
+from gateway.talk.conversation import STOPPED
+from gateway.talk.receipts import CONVERSING
 from gateway.view import Public, publish
 from normalizer.errors import Malformed, NotAllowed, StoreError, Unauthorized
 from normalizer.number import is_number
@@ -30,11 +30,6 @@ _PAGE = 200
 _ROUNDS = 8
 #: Of ``until``: beyond them a change of zone may leave what a calendar holds.
 _YEARS = range(1970, 3000)
-
-
-def answer_destination(kind: str, account: str) -> str:
-    """Return the outbox destination that answers citizens who came by this channel."""
-    return f"answer:{kind}:{account}"
 
 
 class _Envelope(msgspec.Struct):
@@ -49,34 +44,17 @@ class _Envelope(msgspec.Struct):
 class BackOffice:
     """The handlers of ``/api/v1/backoffice/{adapter}``."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        public: Public,
-        keys: Mapping[str, Sequence[bytes]],
-        rules: Callable[[], Rules],
-        outbox: Outbox,
-        speakers: frozenset[str],
-    ) -> None:
+    def __init__(self, core: Core, public: Public, keys: Mapping[str, Sequence[bytes]]) -> None:
         """Make the handlers.
 
         Args:
-            store: Where tickets are.
-            clock: The time.
+            core: What they work with.
             public: What views need.
             keys: Signing keys of each back-office adapter by name.
-            rules: The region's rules in force.
-            outbox: Who carries answers to citizens away.
-            speakers: Destinations by which a citizen can be answered.
         """
-        self._store = store
-        self._clock = clock
+        self._core = core
         self._public = public
         self._keys = keys
-        self._rules = rules
-        self._outbox = outbox
-        self._speakers = speakers
 
     async def events(self, request: web.Request) -> web.Response:
         """Take one step of a handling unit."""
@@ -96,7 +74,7 @@ class BackOffice:
         if keys is None:
             raise Unauthorized("no back-office adapter of this name")
         headers = {k.lower(): v for k, v in request.headers.items()}
-        verify(keys, headers, body, self._clock.now())
+        verify(keys, headers, body, self._core.clock.now())
         if body and request.method == "GET":
             # Nothing in a signature says what it is for: an event that we signed ourselves would
             # open the tickets to whoever saw it pass.
@@ -120,14 +98,14 @@ class BackOffice:
     async def _take(self, envelope: _Envelope) -> None:
         step, work = envelope.type.removeprefix(_PREFIX), envelope.data
         for _ in range(_ROUNDS):
-            stored = await self._store.ticket(work.number) if is_number(work.number) else None
+            stored = await self._core.store.ticket(work.number) if is_number(work.number) else None
             if stored is None:
                 raise LookupError(work.number)
             if any(event.key == envelope.id for event in stored.events):
                 return
-            check_step(step, work, stored, work_rules(self._rules()), self._clock.now())
+            check_step(step, work, stored, work_rules(self._core.rules()), self._core.clock.now())
             answers = self._answers(step, work, stored)
-            changed = await self._store.change(
+            changed = await self._core.store.change(
                 Change(
                     ticket_id=stored.ticket.id,
                     events=(self._event(step, work, stored, envelope.id),),
@@ -137,31 +115,26 @@ class BackOffice:
             )
             if changed.written or changed.duplicate:
                 for answer in answers:
-                    self._outbox.wake(answer.destination, answer.lane)
+                    self._core.outbox.wake(answer.destination, answer.lane)
                 log.info("backoffice.step", extra={"step": step, "number": work.number})
                 return
         raise StoreError("the ticket is being changed by too many at once")
 
     def _answers(self, step: str, work: Work, stored: StoredTicket) -> tuple[NewDelivery, ...]:
         """Return what the citizen is told of a step, on the channel they came by."""
-        came_by = stored.ticket.channel
-        to = answer_destination(came_by.kind, came_by.account)
-        if event_of(step) not in TOLD or not work.text or to not in self._speakers:
+        came_by, language = stored.ticket.channel, stored.ticket.requester.language
+        unwanted = any(event.event == STOPPED for event in stored.events)
+        if event_of(step) not in TOLD or not work.text or unwanted:
             return ()
-        text = worked_on(stored.number, work.unit, work.text, stored.ticket.requester.language)
-        return (
-            NewDelivery(
-                id=new_id(),
-                destination=to,
-                lane=Lane.ORDINARY,
-                type=f"hotline.answer.{event_of(step)}",
-                due_at=self._clock.now(),
-                data={"to": came_by.thread, "text": text},
-            ),
-        )
+        text = worked_on(stored.number, work.unit, work.text, language)
+        if step == "answered" and came_by.kind in CONVERSING:
+            scale = self._core.rules().pack.rating_scale
+            text += how_to_rate([each for each in RATINGS if each in scale], language)
+        kind = f"hotline.answer.{event_of(step)}"
+        return self._core.answering.notice(came_by, kind, self._core.clock.now(), text)
 
     def _event(self, step: str, work: Work, stored: StoredTicket, key: str) -> NewEvent:
-        now, rules = self._clock.now(), self._rules()
+        now, rules = self._core.clock.now(), self._core.rules()
         data: dict[str, Any] = {"unit": work.unit}
         if step == "signed":
             due = contact_by(stored.ticket.type, now.astimezone(rules.zone), rules.pack)
@@ -187,9 +160,9 @@ class BackOffice:
         except Unauthorized as error:
             return problem_of(error, unauthorized=401)
         after = request.query.get("after", "")
-        if after and after not in await self._store.tickets((after,)):
+        if after and after not in await self._core.store.tickets((after,)):
             return problem(400, "not a cursor of ours: begin without one", field="after")
-        stored = await self._store.page(after, _PAGE)
+        stored = await self._core.store.page(after, _PAGE)
         page = {
             "tickets": [publish(one, self._public) for one in stored],
             "next": stored[-1].ticket.id if len(stored) == _PAGE else None,

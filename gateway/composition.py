@@ -17,10 +17,12 @@ from config.plugin import Plugin
 from config.settings import Settings, as_list
 from gateway import backoffice, http
 from gateway.accept import Intake
-from gateway.backoffice import BackOffice, answer_destination
+from gateway.additions import Additions
+from gateway.backoffice import BackOffice
 from gateway.blobs import Blobs
 from gateway.clock import Clock
 from gateway.compose import Rules
+from gateway.core import Core
 from gateway.desks import emergency
 from gateway.desks import page as deskpage
 from gateway.desks.emergency import Emergency
@@ -37,6 +39,8 @@ from gateway.portal.citizen import Citizen
 from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
 from gateway.store.base import Store
+from gateway.talk.answering import Answering, QuietHours, answer_destination, quiet_hours
+from gateway.talk.conversation import Conversation
 from gateway.view import Public
 from normalizer.place import same_place
 
@@ -116,13 +120,19 @@ def assemble(
     alarm = _emergency(base, dispatcher)
     # An emergency that could not be handed over for days is still one.
     outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
-    intake = Intake(
-        base.store, lambda: force.rules, base.clock, alarm.index, dispatcher, base.metrics
+    core = Core(
+        store=base.store,
+        rules=lambda: force.rules,
+        clock=base.clock,
+        reporter=alarm.index,
+        outbox=dispatcher,
+        metrics=base.metrics,
+        answering=Answering(_ways(settings, channels, speakers)),
     )
-    citizen = Citizen(
-        base.store, lambda: force.rules, base.clock, base.public, alarm.index, dispatcher
-    )
-    office = _office(base, adapters, dispatcher, speakers)
+    additions = Additions(core)
+    citizen = Citizen(core, base.public, additions)
+    intake = Intake(core, Conversation(core, additions, citizen))
+    office = BackOffice(core, base.public, _office_keys(settings, adapters))
     front = _front(base, built, intake, dispatcher, alarm)
     return Parts(
         base=base,
@@ -145,27 +155,13 @@ def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:
             store=base.store,
             clock=base.clock,
             outbox=dispatcher,
+            fresh=dispatcher.fresh,
             public=base.public,
             new_id=new_id,
             same_place=same_place,
             roster=lambda: force.roster,
             kind_label=lambda kind: _kind_label(force.rules, kind),
         ),
-    )
-
-
-def _office(
-    base: Base, adapters: Plugins, dispatcher: Dispatcher, speakers: Iterable[str]
-) -> BackOffice:
-    force = base.force
-    return BackOffice(
-        base.store,
-        base.clock,
-        base.public,
-        _office_keys(base.loaded.settings, adapters),
-        lambda: force.rules,
-        dispatcher,
-        frozenset(speakers),
     )
 
 
@@ -184,6 +180,20 @@ def _speakers(settings: Settings, channels: Plugins) -> dict[str, Messenger]:
             speakers[answer_destination(plugin.name, name_of(section, plugin))] = messenger
             speakers.setdefault(f"notify:{plugin.name}", messenger)
     return speakers
+
+
+def _ways(
+    settings: Settings, channels: Plugins, speakers: Iterable[str]
+) -> dict[str, QuietHours | None]:
+    """Return the destinations by which citizens can be answered, with their quiet hours."""
+    ways: dict[str, QuietHours | None] = dict.fromkeys(speakers)
+    for section in settings.channels:
+        plugin = channels[section["kind"]]
+        way = answer_destination(plugin.name, name_of(section, plugin))
+        quiet = getattr(plugin.check(section), "quiet_hours", None)
+        if way in ways and quiet is not None:
+            ways[way] = quiet_hours(quiet, settings.instance.zone)
+    return ways
 
 
 def _outlets(settings: Settings, adapters: Plugins) -> dict[str, Outlet]:

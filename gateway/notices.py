@@ -1,6 +1,7 @@
 """What the citizen is told, in Chinese and English."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 
 from normalizer.schema import EMERGENCY_SERVICES, Decision, Service, Urgency
@@ -80,6 +81,22 @@ def received(
     return f"{first}{second}" if chinese else f"{first} {second}"
 
 
+def question(missing: Sequence[str], language: str | None) -> str:
+    """Return the question for what a handling unit will need; empty for nothing."""
+    if not missing:
+        return ""
+    chinese = _speaks_chinese(language)
+    words = [_ASKED_FOR[each][not chinese] for each in missing]
+    if chinese:
+        return f"为便于办理，请回复{'和'.join(words)}。"
+    return f" Please reply with {' and '.join(words)}: it helps us to act on it."
+
+
+_ASKED_FOR: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"place": ("事发的详细地点", "the place"), "phone": ("联系电话", "a telephone number")}
+)
+
+
 def added(
     *, number: str, emergency: bool, services: Sequence[Service], language: str | None
 ) -> str:
@@ -97,6 +114,75 @@ def worked_on(number: str, unit: str, text: str, language: str | None) -> str:
     if _speaks_chinese(language):
         return f"您的诉求（工单编号 {number}）有新进展。{unit}：{text}"
     return f"There is news on your request {number}. {unit}: {text}"
+
+
+_RATINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "very_satisfied": "非常满意",
+        "satisfied": "满意",
+        "basically_satisfied": "基本满意",
+        "dissatisfied": "不满意",
+        "very_dissatisfied": "非常不满意",
+    }
+)
+
+
+def progress_of(
+    *,
+    number: str,
+    status: str,
+    unit: str | None,
+    at: datetime | None,
+    text: str | None,
+    language: str | None,
+) -> str:
+    """Return where a request stands.
+
+    Args:
+        number: The citizen's number.
+        status: Its Chinese label.
+        unit: The handling unit, if any.
+        at: When something was last said of it, in the instance's zone.
+        text: What was said then.
+        language: The citizen's.
+    """
+    if _speaks_chinese(language):
+        where = f"，由{unit}办理" if unit else ""
+        said = f"{at:%m月%d日}：{text}" if at and text else ""
+        return f"工单 {number} {status}{where}。{said}"
+    where = f", handled by {unit}" if unit else ""
+    said = f" {at:%d %B}: {text}" if at and text else ""
+    return f"Request {number}: {status}{where}.{said}"
+
+
+def unknown_number(number: str, language: str | None) -> str:
+    """Return what is answered to a question for a number that the citizen cannot open."""
+    if _speaks_chinese(language):
+        return f"未查到可供您查询的工单 {number}。请核对编号，或加上查询码：查询 编号 查询码。"
+    return f"We found no request {number} of yours. Add the query code: 查询 NUMBER CODE."
+
+
+def rated(number: str, language: str | None) -> str:
+    """Return what is said to a citizen who has rated an answer."""
+    if _speaks_chinese(language):
+        return f"感谢您对工单 {number} 的评价。"
+    return f"Thank you for rating the answer to {number}."
+
+
+def how_to_rate(scale: Sequence[str], language: str | None) -> str:
+    """Return the invitation to rate an answer by a digit; ``scale`` best first."""
+    labels = [_RATINGS[rating] for rating in scale]
+    each = "，".join(f"{place} {label}" for place, label in enumerate(labels, start=1))
+    if _speaks_chinese(language):
+        return f"请回复数字评价：{each}。"
+    return f"Please rate the answer with a digit from 1 (best) to {len(scale)}."
+
+
+def stopped(language: str | None) -> str:
+    """Return what is said to a citizen who wants no more notices of their requests."""
+    if _speaks_chinese(language):
+        return "已为您停止进度通知。您仍可随时发送诉求或“查询 编号”。"
+    return "You will get no more notices. You can still write to us, or send 查询 NUMBER."
 
 
 def _refusal(decision: Decision, chinese: bool) -> str:

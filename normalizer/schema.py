@@ -306,9 +306,9 @@ class Inbound(Value, frozen=True, kw_only=True):
     exercise: bool = False
     draft: bool = False  #: broken off before the matter was told
     undecodable: bool = False  #: a human must look at ``raw``
-    #: The channel speaks with its citizens by text: ``查询 NUMBER``, a rating digit and additions
-    #: are understood, and answers to ``thread`` go out by the channel's messenger.
-    converses: bool = False
+    #: What the citizen should read is stored with the ticket and goes out to ``thread`` by the
+    #: channel's messenger; False: the channel tells it in its own reply, or nobody.
+    acknowledge: bool = False
     extra: Mapping[str, str] = {}
 
 

@@ -17,6 +17,7 @@ from normalizer.errors import TryLater
 class _Data(msgspec.Struct):
     to: str
     text: str
+    in_reply_to: str | None = None
 
 
 class _Event(msgspec.Struct):
@@ -58,4 +59,11 @@ class Notifier:
         if messenger is None:
             raise TryLater("no configured channel can send there")
         data = msgspec.json.decode(item.body, type=_Event).data
-        await messenger.send(data.to, Message(key=item.id, text=data.text, urgent=item.urgent))
+        message = Message(
+            key=item.id,
+            text=data.text,
+            urgent=item.urgent,
+            number=item.subject if item.type.startswith("hotline.answer.") else None,
+            in_reply_to=data.in_reply_to,
+        )
+        await messenger.send(data.to, message)

@@ -3,12 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
 from adapters.backoffice.cloudevents import CloudEvent, data_of, encode
 from adapters.base import Item
+from gateway.outbox.fresh import Fresh
 from gateway.store.base import Delivery, Event, Lane, Store, StoredIncident, StoredTicket
+from gateway.talk.answering import RECEIVED
+from gateway.talk.receipts import Receipts
 from gateway.view import Public, publish, publish_incident
 from normalizer.schema import Incident, PublishedTicket
 
@@ -21,16 +25,20 @@ _SLICE = 16
 
 
 async def materialize(
-    store: Store, deliveries: Sequence[Delivery], public: Public
+    store: Store, deliveries: Sequence[Delivery], public: Public, fresh: Fresh | None = None
 ) -> dict[int, Item]:
     """Return the item of each delivery by its ``seq``; the same octets at every call.
 
     A delivery whose subject or event the store does not hold, or cannot be shown, is left out.
     Raises `StoreError`.
     """
+    items: dict[int, Item] = {}
+    if fresh is not None:
+        found = ((delivery.seq, fresh.take(delivery)) for delivery in deliveries)
+        items = {seq: item for seq, item in found if item is not None}
+        deliveries = [delivery for delivery in deliveries if delivery.seq not in items]
     tickets = await _tickets(store, deliveries)
     incidents = await _incidents(store, deliveries, tickets.values())
-    items: dict[int, Item] = {}
     for count, delivery in enumerate(deliveries, start=1):
         item = _item(delivery, tickets, incidents, public)
         if item is not None:
@@ -131,14 +139,22 @@ def item_of(
     event = _event(events, delivery.event_seq)
     if event is None:
         return None
-    time = event.at.astimezone(public.zone)
+    data = _data(delivery, ticket, incident, incidents, public)
+    return item_with(delivery, subject, event.at, data, public)
+
+
+def item_with(
+    delivery: Delivery, subject: str, at: datetime, data: Mapping[str, object], public: Public
+) -> Item:
+    """Return the item that tells of an event at ``at`` with this data."""
+    time = at.astimezone(public.zone)
     told = CloudEvent(
         id=delivery.id,
         source=public.url,
         type=delivery.type,
         subject=subject,
         time=time,
-        data=data_of(_data(delivery, ticket, incident, incidents, public)),
+        data=data_of(data),
     )
     return Item(
         id=delivery.id,
@@ -159,6 +175,9 @@ def _data(
     public: Public,
 ) -> dict[str, object]:
     data: dict[str, object] = {**delivery.data}
+    if delivery.type == RECEIVED and ticket is not None:
+        receipts = Receipts(public.secret, public.zone)
+        data["text"] = receipts.of(ticket, duplicate=False).message
     if ticket is not None:
         data["ticket"] = _ticket_as_of(ticket, incidents, public, delivery.event_seq)
     if incident is not None:

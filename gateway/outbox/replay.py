@@ -9,6 +9,7 @@ from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import SystemClock
 from gateway.composition import attachments_folder, name_of
+from gateway.core import Core
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.roster import Roster
 from gateway.ids import new_id
@@ -51,7 +52,7 @@ async def replay(
     rules = await asyncio.to_thread(compile_rules, loaded)
     index = IncidentIndex(lambda: roster, same_place, new_id)
     await index.seed(store, clock.now())
-    intake = Intake(store, lambda: rules, clock, index, Elsewhere(), Metrics())
+    intake = Intake(Core(store, lambda: rules, clock, index, Elsewhere(), Metrics()))
     request = Request(method="POST", headers={"content-type": item.raw_type}, body=item.raw)
     inbounds = channel.parse(request, item.at)
     blobs = Blobs(attachments_folder(loaded.settings))

@@ -7,20 +7,17 @@ import msgspec
 
 from config.region import RATINGS
 from gateway.additions import Additions
-from gateway.clock import Clock
-from gateway.compose import Rules
+from gateway.core import Core
 from gateway.ids import new_id
-from gateway.letters import Letters
 from gateway.links import same_code
 from gateway.outbox.attempts import Attempts, network_of
-from gateway.ports import Outbox, Reporter, lane_of
+from gateway.ports import lane_of
 from gateway.standing import OVER, answered, own_key, rated_already
 from gateway.store.base import (
     Change,
     Lane,
     NewDelivery,
     NewEvent,
-    Store,
     StoredTicket,
 )
 from gateway.view import Public, history, publish, status_of
@@ -106,32 +103,21 @@ class Done(Value, frozen=True, kw_only=True):
 class Citizen:
     """The steps that number and query code open."""
 
-    def __init__(
-        self,
-        store: Store,
-        rules: Callable[[], Rules],
-        clock: Clock,
-        public: Public,
-        reporter: Reporter,
-        outbox: Outbox,
-    ) -> None:
-        self._store = store
-        self._rules = rules
-        self._clock = clock
+    def __init__(self, core: Core, public: Public, additions: Additions) -> None:
+        self._core = core
         self._public = public
-        self._outbox = outbox
         self._attempts = Attempts()
-        self._additions = Additions(store, rules, clock, reporter, outbox, Letters())
+        self._additions = additions
 
     async def _open(self, number: str, code: str, remote: str) -> StoredTicket:
         keys = (f"number {number[:32]}", f"address {network_of(remote)}")
         self._check_attempts(keys)
-        stored = await self._store.ticket(number) if is_number(number) else None
+        stored = await self._core.store.ticket(number) if is_number(number) else None
         # Again: of many guesses sent at once, all have passed the first check.
         now = self._check_attempts(keys)
         # An unknown number costs the same comparison, so that time does not tell it apart.
         ticket_id = stored.ticket.id if stored else ""
-        if not same_code(self._store.secret, ticket_id, code) or stored is None:
+        if not same_code(self._core.store.secret, ticket_id, code) or stored is None:
             for key in keys:
                 self._attempts.wrong(key, now)
             raise NotFound("no request with this number and query code")
@@ -139,7 +125,7 @@ class Citizen:
 
     def _check_attempts(self, keys: Sequence[str]) -> float:
         """Return the time if another try is allowed. Raises `TooMany`."""
-        now = self._clock.monotonic()
+        now = self._core.clock.monotonic()
         if wait := max(self._attempts.blocked_for(key, now) for key in keys):
             raise TooMany(wait)
         return now
@@ -151,9 +137,10 @@ class Citizen:
             NotFound: Number or code is wrong.
             TooMany: Wrong codes from this address or for this number are over the limit.
         """
-        return self._progress(await self._open(number, code, remote))
+        return self.shown(await self._open(number, code, remote))
 
-    def _progress(self, stored: StoredTicket) -> Progress:
+    def shown(self, stored: StoredTicket) -> Progress:
+        """Return a ticket as its citizen may see it."""
         shown = publish(stored, self._public)
         ratings = [e.data["rating"] for e in stored.events if e.event == "rated"]
         return Progress(
@@ -183,7 +170,7 @@ class Citizen:
 
     def _scale(self) -> tuple[str, ...]:
         """Return the region's scale, best first."""
-        allowed = self._rules().pack.rating_scale
+        allowed = self._core.rules().pack.rating_scale
         return tuple(rating for rating in RATINGS if rating in allowed)
 
     async def add(
@@ -206,10 +193,9 @@ class Citizen:
         if not text.strip() or len(text) > TEXT_MAX:
             raise Malformed("text", f"between 1 and {TEXT_MAX:,} characters")
         stored = await self._open(number, code, remote)
-        judged = await self._additions.put(
-            stored, text, attachments, own_key(key), "Idempotency-Key"
-        )
-        return self._done(stored, judged)
+        further = await self._additions.read(stored.ticket, text)
+        await self._additions.put(stored, further, attachments, own_key(key), "Idempotency-Key")
+        return self._done(stored, further.judged)
 
     def _delivery(
         self, stored: StoredTicket, kind: str, lane: Lane, now: datetime, data: dict[str, object]
@@ -252,7 +238,7 @@ class Citizen:
             return None
         if status in OVER:
             raise NotAllowed("withdraw_open_only", "this request is over; it cannot be withdrawn")
-        now = self._clock.now()
+        now = self._core.clock.now()
         lane = lane_of(stored.ticket.urgency, verify=stored.ticket.verify)
         return (
             NewEvent(at=now, event="withdrawn", by="citizen"),
@@ -273,16 +259,35 @@ class Citizen:
             raise Malformed("rating", "one of " + ", ".join(self._scale()))
         if comment is not None and len(comment) > TEXT_MAX:
             raise Malformed("comment", f"at most {TEXT_MAX:,} characters")
-        stored = await self._open(number, code, remote)
+        return await self.rate_stored(await self._open(number, code, remote), rating, comment)
+
+    async def rate_stored(
+        self,
+        stored: StoredTicket,
+        rating: str,
+        comment: str | None = None,
+        *,
+        key: str | None = None,
+    ) -> Done:
+        """Rate the answer of a ticket that was opened; the rating is one of the region's scale.
+
+        Raises:
+            NotAllowed: There is no answer yet, or it is rated already.
+        """
 
         def rated(now_stored: StoredTicket) -> tuple[NewEvent, NewDelivery]:
             if not answered(now_stored):
                 raise NotAllowed("rate_after_answer", "there is no answer to rate yet")
             if rated_already(now_stored):
                 raise NotAllowed("rate_once", "this answer is rated already")
-            now = self._clock.now()
+            now = self._core.clock.now()
             event = NewEvent(
-                at=now, event="rated", by="citizen", text=comment, data={"rating": rating}
+                at=now,
+                event="rated",
+                by="citizen",
+                text=comment,
+                data={"rating": rating},
+                key=key,
             )
             return event, self._delivery(
                 now_stored, "rated", Lane.ORDINARY, now, {"rating": rating}
@@ -300,7 +305,7 @@ class Citizen:
             if decided is None:
                 return self._done(stored)
             event, delivery = decided
-            changed = await self._store.change(
+            changed = await self._core.store.change(
                 Change(
                     ticket_id=stored.ticket.id,
                     events=(event,),
@@ -309,9 +314,9 @@ class Citizen:
                 )
             )
             if changed.written:  # before anything else can fail: what is leased waits for nobody
-                self._outbox.hand_over(changed.leased)
-                self._outbox.wake(delivery.destination, delivery.lane)
-            again = await self._store.ticket(stored.number)
+                self._core.outbox.hand_over(changed.leased)
+                self._core.outbox.wake(delivery.destination, delivery.lane)
+            again = await self._core.store.ticket(stored.number)
             if again is None:
                 break
             stored = again

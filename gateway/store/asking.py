@@ -59,7 +59,7 @@ def adding(acceptance: Acceptance) -> AddTicket:
         channel.kind,
         channel.account,
         acceptance.key,
-        ticket.requester.phone,
+        channel.thread,
         to_us(ticket.received_at),
         acceptance.digest,
         encode(ticket),

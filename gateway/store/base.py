@@ -252,8 +252,10 @@ class Store(Protocol):
         """
         ...
 
-    async def earlier(self, phone: str, since: datetime) -> list[StoredTicket]:
-        """Return tickets of the requester with this phone number, newest first, 20 at most."""
+    async def conversation(
+        self, channel: str, account: str, thread: str, since: datetime
+    ) -> list[StoredTicket]:
+        """Return tickets that came from one conversation, newest first, 20 at most."""
         ...
 
     async def claim(

@@ -55,7 +55,7 @@ class AddTicket(Op, frozen=True, array_like=True, tag=True):
     channel: str
     account: str
     key: str | None
-    phone: str | None
+    thread: str | None
     received_at: int
     digest: str
     body: bytes

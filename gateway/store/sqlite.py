@@ -234,9 +234,12 @@ class SqliteStore:
         """Return tickets in the order in which they were committed, behind the one with id ``after``."""
         return await self._read(lambda reader: reader.page(after, limit))
 
-    async def earlier(self, phone: str, since: datetime) -> list[StoredTicket]:
-        """Return tickets of the requester with this phone number, newest first, 20 at most."""
-        return await self._read(lambda reader: reader.earlier(phone, to_us(since)))
+    async def conversation(
+        self, channel: str, account: str, thread: str, since: datetime
+    ) -> list[StoredTicket]:
+        """Return tickets that came from one conversation, newest first, 20 at most."""
+        at = to_us(since)
+        return await self._read(lambda reader: reader.conversation(channel, account, thread, at))
 
     async def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""

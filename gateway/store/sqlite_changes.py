@@ -36,7 +36,7 @@ def add_ticket(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
     """Return (number, id, duplicate, digest, incidents, leased rows)."""
     count = batch.last_number(op.day) + 1
     nr = op.day * SPAN + count
-    who = (nr, op.id, op.channel, op.account, op.key, op.phone)
+    who = (nr, op.id, op.channel, op.account, op.key, op.thread)
     if not batch.ticket((*who, op.received_at, op.digest, op.body, op.raw_type, op.raw)):
         return _stored_under_key(batch, op)
     batch.numbers[op.day] = count

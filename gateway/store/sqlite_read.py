@@ -19,7 +19,7 @@ from normalizer.schema import Incident, Ticket
 
 SQL = load("read")
 
-#: Tickets that `Reader.earlier` returns at most.
+#: Tickets that `Reader.conversation` returns at most.
 MOST_EARLIER = 20
 
 _ticket = msgspec.json.Decoder(Ticket).decode
@@ -142,9 +142,12 @@ class Reader:
         """Return the first tickets committed behind the one with id ``after``."""
         return self._tickets(self._rows("tickets_after", after, limit))
 
-    def earlier(self, phone: str, since: int) -> list[StoredTicket]:
-        """Return tickets of this phone number, newest first."""
-        return self._tickets(self._rows("tickets_of_phone", phone, since, MOST_EARLIER))
+    def conversation(
+        self, channel: str, account: str, thread: str, since: int
+    ) -> list[StoredTicket]:
+        """Return tickets of one conversation, newest first."""
+        of = (channel, account, thread)
+        return self._tickets(self._rows("tickets_of_thread", *of, since, MOST_EARLIER))
 
     def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace as with_
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from gateway import accept
 from gateway.accept import Intake, Repeats, lane_of
 from gateway.links import query_code
-from gateway.store.base import Acceptance, Added, Lane, Store
+from gateway.store.base import Acceptance, Added, Lane
 from normalizer.errors import Conflict, StoreError
 from normalizer.number import is_number
 from normalizer.schema import Requester, Status, Urgency
@@ -307,14 +307,7 @@ async def test_without_the_store_nobody_is_answered_and_nothing_is_woken(world: 
         def confirm(self, reports: object, ids: object) -> None:
             confirmed.append((reports, ids))
 
-    intake = Intake(
-        cast("Store", failing),
-        lambda: world.rules,
-        world.clock,
-        Index(),
-        world.outbox,
-        world.metrics,
-    )
+    intake = Intake(world.core(failing, Index()))
     for text in (LAMP, FIRE):
         with pytest.raises(StoreError):
             await intake.accept(world.inbound(text))
@@ -328,14 +321,7 @@ async def test_without_the_store_nobody_is_answered_and_nothing_is_woken(world: 
 async def test_after_a_failure_the_same_message_is_taken(world: World) -> None:
     """The sender's second try finds no trace of the first."""
     seen = world.inbound(FIRE, key="k-1")
-    broken = Intake(
-        cast("Store", Failing()),
-        lambda: world.rules,
-        world.clock,
-        world.index,
-        world.outbox,
-        world.metrics,
-    )
+    broken = Intake(world.core(Failing()))
     with pytest.raises(StoreError):
         await broken.accept(seen)
     receipt = await world.intake.accept(seen)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from channels.base import Receipt
+from gateway.additions import Additions
 from gateway.portal.citizen import RATINGS, TEXT_MAX, Citizen, NotFound, TooMany
 from gateway.store.base import Change, Changed, Lane, StoredTicket
 from gateway.store.sqlite import SqliteStore
@@ -391,8 +392,8 @@ class Busy:
 
 def beside(world: World, times: int) -> Citizen:
     busy: Any = Busy(world.store, times)
-    rules = world.rules
-    return Citizen(busy, lambda: rules, world.clock, world.public, world.index, world.outbox)
+    core = world.core(busy)
+    return Citizen(core, world.public, Additions(core))
 
 
 async def test_a_step_is_decided_anew_when_somebody_was_faster(own: Own) -> None:
@@ -434,9 +435,8 @@ async def test_a_blocked_number_is_not_even_looked_up(own: Own) -> None:
 
     counting: Any = Counting(own.world.store, 0)
     world = own.world
-    citizen = Citizen(
-        counting, lambda: world.rules, world.clock, world.public, world.index, world.outbox
-    )
+    core = world.core(counting)
+    citizen = Citizen(core, world.public, Additions(core))
     for _ in range(20):
         with pytest.raises((NotFound, TooMany)):
             await citizen.progress(own.receipt.number, "AAAAAAAA", HERE)

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 from config.load import load
 from config.settings import Desk
 from gateway.accept import Intake
+from gateway.additions import Additions
 from gateway.compose import Rules
+from gateway.core import Core
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.roster import Roster
 from gateway.ids import new_id
@@ -20,6 +22,8 @@ from gateway.portal.citizen import Citizen
 from gateway.rules import compile_rules
 from gateway.store.base import Change, Delivery, Event, Lane, NewEvent, StoredTicket
 from gateway.store.sqlite import SqliteStore
+from gateway.talk.answering import Answering
+from gateway.talk.conversation import Conversation
 from gateway.view import Public
 from normalizer.place import same_place
 from normalizer.schema import (
@@ -163,11 +167,22 @@ class World:
         roster = Roster({"duty": Desk()})
         self.index = IncidentIndex(lambda: roster, same_place, new_id)
         self.public = Public(url="https://12345.example", zone=ZONE, secret=store.secret)
-        self.intake = Intake(
-            store, lambda: self.rules, self.clock, self.index, self.outbox, self.metrics
-        )
-        self.citizen = Citizen(
-            store, lambda: self.rules, self.clock, self.public, self.index, self.outbox
+        self.answering = Answering({"answer:sms:main": None})
+        core = self.core(store)
+        additions = Additions(core)
+        self.citizen = Citizen(core, self.public, additions)
+        self.intake = Intake(core, Conversation(core, additions, self.citizen))
+
+    def core(self, store: Any, reporter: Any = None) -> Core:
+        """Return what intake works with, on another store or index where given."""
+        return Core(
+            store=store,
+            rules=lambda: self.rules,
+            clock=self.clock,
+            reporter=reporter or self.index,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            answering=self.answering,
         )
 
     def inbound(self, text: str = LAMP, **more: Any) -> Inbound:

@@ -256,7 +256,7 @@ async def test_the_log_is_copied_back(path: Path) -> None:
         ("write", "ticket_of_key", "tickets_key"),
         ("read", "next_due", "deliveries_claim"),
         ("read", "deliveries_rare", "deliveries_rare"),
-        ("read", "tickets_of_phone", "tickets_phone"),
+        ("read", "tickets_of_thread", "tickets_thread"),
         ("read", "events_of", "events_version"),
         ("read", "ladder_next", "incidents_ladder"),
         ("read", "ladder_due", "incidents_ladder"),

@@ -9,7 +9,7 @@ import pytest
 from gateway.store.base import Change, Store
 from normalizer.errors import StoreError
 from normalizer.number import is_number, parse
-from normalizer.schema import Requester, Ticket
+from normalizer.schema import ChannelRef, Requester, Ticket
 from tests.store import make
 
 
@@ -214,12 +214,13 @@ async def test_pages_follow_the_commits(store: Store) -> None:
     assert await store.page("nobody", 3) == []
 
 
-async def test_earlier_tickets_of_a_phone(store: Store) -> None:
-    """Earlier tickets are those of the phone since the instant, newest first, 20 at most."""
+async def test_tickets_of_a_conversation(store: Store) -> None:
+    """A conversation's tickets are those since the instant, newest first, 20 at most."""
 
-    def told(second: int, phone: str | None) -> datetime:
+    def told(second: int, thread: str | None, account: str = "main") -> datetime:
         at = make.after(second)
-        tickets.append(make.ticket(received_at=at, requester=Requester(phone=phone)))
+        by = ChannelRef(kind="sms", account=account, message_id=make.ident("m"), thread=thread)
+        tickets.append(make.ticket(received_at=at, channel=by))
         return at
 
     tickets: list[Ticket] = []
@@ -228,12 +229,14 @@ async def test_earlier_tickets_of_a_phone(store: Store) -> None:
     told(9, "+8613900000001")
     told(6, "+8613900000002")
     told(7, None)
+    told(8, "+8613900000001", account="other")
     for second in range(100, 125):
         told(second, "+8613900000003")
     await asyncio.gather(*(store.add(make.acceptance(t)) for t in tickets))
-    found = await store.earlier("+8613900000001", since)
+    found = await store.conversation("sms", "main", "+8613900000001", since)
     assert [s.ticket.id for s in found] == [tickets[2].id, tickets[0].id]
-    many = await store.earlier("+8613900000003", datetime(2000, 1, 1, tzinfo=UTC))
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    many = await store.conversation("sms", "main", "+8613900000003", long_ago)
     assert [s.ticket.id for s in many] == [t.id for t in reversed(tickets[-20:])]
 
 

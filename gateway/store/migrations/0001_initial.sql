@@ -28,7 +28,7 @@ CREATE TABLE tickets (
     channel TEXT NOT NULL,
     account TEXT NOT NULL,
     key TEXT,
-    phone TEXT,
+    thread TEXT, -- the carrier's name for the conversation
     received_at INTEGER NOT NULL,
     digest TEXT NOT NULL,
     body BLOB NOT NULL, -- the ticket as JSON
@@ -37,7 +37,8 @@ CREATE TABLE tickets (
 ) STRICT;
 
 CREATE UNIQUE INDEX tickets_key ON tickets (channel, account, key) WHERE key IS NOT NULL;
-CREATE INDEX tickets_phone ON tickets (phone, received_at) WHERE phone IS NOT NULL;
+CREATE INDEX tickets_thread ON tickets (channel, account, thread, received_at)
+    WHERE thread IS NOT NULL;
 
 -- Of tickets and of incidents alike.
 CREATE TABLE events (

@@ -14,9 +14,10 @@ WHERE e.version = 1 AND e.seq > CASE WHEN ?1 = '' THEN 0
     ELSE (SELECT seq FROM events WHERE stream = ?1 AND version = 1) END
 ORDER BY e.seq LIMIT ?2;
 
--- name: tickets_of_phone
+-- name: tickets_of_thread
 SELECT nr, id, digest, body FROM tickets
-WHERE phone = ?1 AND received_at >= ?2 ORDER BY received_at DESC, nr DESC LIMIT ?3;
+WHERE channel = ?1 AND account = ?2 AND thread = ?3 AND received_at >= ?4
+ORDER BY received_at DESC, nr DESC LIMIT ?5;
 
 -- name: raw
 SELECT raw, raw_type FROM tickets WHERE id = ?1;

@@ -14,7 +14,7 @@ INSERT INTO numbers (day, last) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET 
 
 -- name: add_ticket
 INSERT INTO tickets
-    (nr, id, channel, account, key, phone, received_at, digest, body, raw_type, raw)
+    (nr, id, channel, account, key, thread, received_at, digest, body, raw_type, raw)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (channel, account, key) WHERE key IS NOT NULL DO NOTHING;
 

@@ -1,0 +1,1 @@
+"""Talking with citizens: commands, further words on a matter, receipts and answers."""
