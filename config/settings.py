@@ -152,6 +152,9 @@ class Desk(Section):
     token: SecretStr | None = None
     ack_within: Duration = timedelta(seconds=30)
     ladder: tuple[Rung, ...] = ()  #: empty: the desk at once, then ``duty``
+    #: A text or call of the ladder that could not be sent for so long is given up: later ones
+    #: follow, and a phone that comes back must not ring for what is long over.
+    alarms_for: Duration = timedelta(minutes=5)
 
     @field_validator("token")
     @classmethod
@@ -160,7 +163,7 @@ class Desk(Section):
             raise ValueError("an empty token lets everybody in: set one or leave the key out")
         return value
 
-    @field_validator("ack_within")
+    @field_validator("ack_within", "alarms_for")
     @classmethod
     def _positive(cls, value: timedelta) -> timedelta:
         if value < timedelta(seconds=1):

@@ -66,11 +66,11 @@ class Additions:
         """
         seen, judged = further.seen, further.judged
         now = self._core.clock.now()
+        details = addition(now.astimezone(self._core.rules().zone), seen, judged, attachments)
         reports: tuple[IncidentReport, ...] = ()
         if judged.urgency is Urgency.EMERGENCY:
             told = spoken_now(stored.ticket, seen, judged, now)
-            reports = self._core.reporter.reports(told, seen.folded, now)
-        details = addition(now.astimezone(self._core.rules().zone), seen, judged, attachments)
+            reports = self._core.reporter.reports(told, seen.folded, now, details["message"])
         event = NewEvent(at=now, event="added", by="citizen", data=details, key=key)
         delivery = NewDelivery(
             id=new_id(),

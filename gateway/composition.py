@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
 from adapters.base import Adapter
 from adapters.notify.notifier import Notifier
-from channels.base import Listener, Messenger, Webhook
+from channels.base import Fetcher, Keeping, Listener, Messenger, Shared, Sharing, Webhook
+from channels.phone.ports import Equipped, Reporting
 from channels.webhook.codec import key_of
 from config.load import Loaded
 from config.plugin import Plugin
@@ -20,6 +21,7 @@ from gateway.accept import Intake
 from gateway.additions import Additions
 from gateway.backoffice import BackOffice
 from gateway.blobs import Blobs
+from gateway.callback import CallBacks
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.core import Core
@@ -28,8 +30,10 @@ from gateway.desks import page as deskpage
 from gateway.desks.emergency import Emergency
 from gateway.desks.roster import Roster
 from gateway.desks.stream import Site
+from gateway.fetching import MediaErrands
 from gateway.health import Health, Part, State
 from gateway.ids import new_id
+from gateway.late import InTime, Latecomers, Taking
 from gateway.metrics import Metrics
 from gateway.outbox.destination import Outlet
 from gateway.outbox.dispatch import Dispatcher
@@ -38,6 +42,8 @@ from gateway.portal import pages as citizen_pages
 from gateway.portal.citizen import Citizen
 from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
+from gateway.shared import FileShared
+from gateway.spoken import emergency_in
 from gateway.store.base import Store
 from gateway.talk.answering import Answering, QuietHours, answer_destination, quiet_hours
 from gateway.talk.conversation import Conversation
@@ -45,6 +51,9 @@ from gateway.view import Public
 from normalizer.place import same_place
 
 Plugins = Mapping[str, Plugin[Any, Any]]
+
+#: How long carriers keep what citizens send. Source: WeChat, "获取临时素材": three days.
+MEDIA_KEPT = timedelta(days=3)
 
 
 @dataclass(slots=True)
@@ -79,6 +88,7 @@ class Parts:
     intake: Intake
     citizen: Citizen
     front: http.Front
+    late: Latecomers
     web: web.Application
     adapters: Sequence[Adapter]
     listeners: Mapping[str, Listener]
@@ -112,11 +122,19 @@ def assemble(
         for s in settings.channels
     ]
     outlets = _outlets(settings, adapters)
-    speakers = {**_speakers(settings, channels), **messengers}
-    notifier = Notifier(speakers)
+    for kind, _, channel in built:
+        if hasattr(channel, "keep_in"):
+            cast("Keeping", channel).keep_in(attachments_folder(settings).parent / kind)
+    speakers = {**_speakers(settings, channels, [c for _, _, c in built]), **messengers}
+
+    async def call_back(number: str, key: str, text: str) -> None:
+        await call_backs.ask(number, key, text)  # made below: it needs the dispatcher, as this does
+
+    notifier = Notifier(speakers, call_back)
     outlets["notify"] = Outlet(notifier)
     outlets["answer"] = Outlet(notifier)
     dispatcher = Dispatcher(base.store, outlets, base.public, base.clock, base.metrics)
+    call_backs = CallBacks(base.store, dispatcher, base.clock)
     alarm = _emergency(base, dispatcher)
     # An emergency that could not be handed over for days is still one.
     outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
@@ -133,7 +151,13 @@ def assemble(
     citizen = Citizen(core, base.public, additions)
     intake = Intake(core, Conversation(core, additions, citizen))
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
-    front = _front(base, built, intake, dispatcher, alarm)
+    outlets["media"] = Outlet(_errands(base, additions, speakers), MEDIA_KEPT)
+    beside = attachments_folder(settings).parent
+    _share(base.store, beside / "shared", [*(c for _, _, c in built), *speakers.values()])
+    _equip(base, [c for _, _, c in built])
+    taking = Taking(intake, core, base.blobs)
+    late = Latecomers(beside / "late", core, taking, speakers)
+    front = _front(base, built, intake, dispatcher, alarm, InTime(taking, late, base.clock))
     return Parts(
         base=base,
         dispatcher=dispatcher,
@@ -141,10 +165,44 @@ def assemble(
         intake=intake,
         citizen=citizen,
         front=front,
+        late=late,
         web=_application(base, front, citizen, alarm, office),
         adapters=list({id(o.adapter): o.adapter for o in outlets.values()}.values()),
         listeners={f"{k}:{n}": c for k, n, c in built if hasattr(c, "run")},
     )
+
+
+def _share(store: Store, folder: Path, parts: Iterable[object]) -> None:
+    """Give what all nodes see to the channels and messengers that work with it."""
+    shared = cast("Shared", store) if hasattr(store, "swap") else FileShared(folder)
+    for part in {id(p): p for p in parts if hasattr(p, "share")}.values():
+        cast("Sharing", part).share(shared)
+
+
+def _equip(base: Base, channels: Iterable[object]) -> None:
+    """Lend a place for files and a judge of words to the channels that ask for them."""
+    force = base.force
+    for channel in channels:
+        if hasattr(channel, "equip"):
+            cast("Equipped", channel).equip(
+                base.blobs.write, lambda text: emergency_in(text, force.rules.rulebook)
+            )
+
+
+def _state(channel: object) -> Part:
+    """Return how well a channel works, as far as it knows."""
+    why = cast("Reporting", channel).trouble() if hasattr(channel, "trouble") else None
+    return Part(state=State.OK if why is None else State.DOWN, why=why)
+
+
+def _errands(base: Base, additions: Additions, speakers: Mapping[str, Messenger]) -> MediaErrands:
+    """Return what fetches media, by the messengers that can."""
+    fetchers = {
+        name.replace("answer:", "media:", 1): cast("Fetcher", speaker)
+        for name, speaker in speakers.items()
+        if name.startswith("answer:") and hasattr(speaker, "fetch")
+    }
+    return MediaErrands(fetchers, base.store, base.blobs, additions)
 
 
 def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:
@@ -170,12 +228,17 @@ def _kind_label(rules: Rules, kind: str) -> str | None:
     return known.label if known else None
 
 
-def _speakers(settings: Settings, channels: Plugins) -> dict[str, Messenger]:
+def _speakers(
+    settings: Settings, channels: Plugins, built: Sequence[object]
+) -> dict[str, Messenger]:
     """Return the channels' ways out by destination; the first of a kind serves alarms."""
     speakers: dict[str, Messenger] = {}
-    for section in settings.channels:
+    for section, channel in zip(settings.channels, built, strict=True):
         plugin = channels[section["kind"]]
-        messenger = plugin.speak(plugin.check(section)) if plugin.speak else None
+        # A channel that has a session with its carrier sends by it, too.
+        messenger = getattr(channel, "messenger", None)
+        if messenger is None and plugin.speak is not None:
+            messenger = plugin.speak(plugin.check(section))
         if messenger is not None:
             speakers[answer_destination(plugin.name, name_of(section, plugin))] = messenger
             speakers.setdefault(f"notify:{plugin.name}", messenger)
@@ -211,13 +274,15 @@ def _front(
     intake: Intake,
     dispatcher: Dispatcher,
     alarm: Emergency,
+    in_time: InTime,
 ) -> http.Front:
     webhooks: dict[tuple[str, str], Webhook] = {
         (kind, name): channel for kind, name, channel in built if hasattr(channel, "parse")
     }
     portal = next(((n, c) for k, n, c in built if k == "web"), None)
-    running = {f"{kind}:{name}": Part(state=State.OK) for kind, name, _ in built}
     return http.Front(
+        taking=in_time.taking,
+        in_time=in_time,
         intake=intake,
         store=base.store,
         blobs=base.blobs,
@@ -227,7 +292,7 @@ def _front(
             base.store,
             base.clock,
             {
-                "channels": lambda: running,
+                "channels": lambda: {f"{k}:{n}": _state(c) for k, n, c in built},
                 "adapters": dispatcher.health,
                 "queue": alarm.state.parts,
             },

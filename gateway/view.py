@@ -44,6 +44,9 @@ STATUS_AFTER = {
     "withdrawn": Status.WITHDRAWN,
 }
 
+#: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes.
+INTERNAL = frozenset({"clustered", "stopped"})
+
 #: The same for incidents.
 INCIDENT_STATE_AFTER = {
     "raised": "raised",
@@ -108,7 +111,9 @@ def _local(at: datetime | None, zone: ZoneInfo) -> datetime | None:
 def history(events: Iterable[Event], zone: ZoneInfo) -> tuple[HistoryEntry, ...]:
     """Return the events as the contract's ``history``."""
     return tuple(
-        HistoryEntry(at=e.at.astimezone(zone), event=e.event, by=e.by, text=e.text) for e in events
+        HistoryEntry(at=e.at.astimezone(zone), event=e.event, by=e.by, text=e.text)
+        for e in events
+        if e.event not in INTERNAL
     )
 
 
@@ -148,11 +153,19 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         acceptance=ticket.acceptance,
         route=ticket.route,
         limits=_limits(ticket.limits, events, zone),
-        related=Related(duplicate_of=ticket.duplicate_of, incidents=stored.incidents),
+        related=Related(
+            duplicate_of=ticket.duplicate_of,
+            cluster=_cluster(events),
+            incidents=stored.incidents,
+        ),
         disclosure=Disclosure(public=ticket.public),
         exercise=ticket.exercise,
         history=history(events, zone),
     )
+
+
+def _cluster(events: Iterable[Event]) -> str | None:
+    return next((e.data["cluster"] for e in events if e.event == "clustered"), None)
 
 
 def _attachments(ticket: Ticket, public: Public) -> tuple[Attachment, ...]:
@@ -173,13 +186,13 @@ def _services(ticket: Ticket, events: Iterable[Event]) -> tuple[Service, ...]:
 def publish_incident(stored: StoredIncident, zone: ZoneInfo, upto: int | None = None) -> Incident:
     """Return the incident as contract section 7 shows it, as of event ``upto`` (None: newest)."""
     events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
-    state, contacts = stored.incident.state, list(stored.incident.contacts)
+    state, contacts = stored.incident.state, dict.fromkeys(stored.incident.contacts)
     if upto is not None:
         state = "raised"
         for event in events:
             state = INCIDENT_STATE_AFTER.get(event.event, state)
     for event in events:
-        contacts += [c for c in event.data.get("contacts", ()) if c not in contacts]
+        contacts |= dict.fromkeys(event.data.get("contacts", ()))
     return msgspec.structs.replace(
         stored.incident,
         opened_at=stored.incident.opened_at.astimezone(zone),

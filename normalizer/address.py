@@ -147,6 +147,7 @@ def _part(folded: str, at: int, kind: str, ending: str, found: list[Part]) -> Pa
     floor = last.tail if last else 0
     if at < floor or not _ends_name(folded, at, kind, ending):
         return None
+    kind = kind or ROAD  # of the words that name no place only the 马路 of 洗马路 comes so far
     end = at + len(ending)
     if last is not None and at == last.end:
         return _extended(folded, last, end, kind, ending)

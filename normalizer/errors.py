@@ -10,6 +10,7 @@ GatewayError
 │   └── Ignored            a kind of message that the carrier added later
 ├── DeliveryError
 │   ├── TryLater           the destination may take it later
+│   ├── Unreachable        this one cannot be told by this way, others can
 │   └── Gone               the destination wants nothing more (HTTP 410)
 ├── StoreError             the store could not be reached or refused to write
 └── NotAllowed             a step that the ticket's or incident's state forbids
@@ -100,6 +101,12 @@ class TryLater(DeliveryError):
     def __init__(self, reason: str, after_s: float | None = None) -> None:
         super().__init__(reason)
         self.after_s = after_s
+
+
+class Unreachable(DeliveryError):
+    """This item will never arrive by this way, others may: the citizen has left, a file is gone."""
+
+    code = "unreachable"
 
 
 class Gone(DeliveryError):

@@ -309,6 +309,10 @@ class Inbound(Value, frozen=True, kw_only=True):
     #: What the citizen should read is stored with the ticket and goes out to ``thread`` by the
     #: channel's messenger; False: the channel tells it in its own reply, or nobody.
     acknowledge: bool = False
+    #: Number of the ticket that the first words of this same act made, as of a call that goes on;
+    #: these words join it whenever they come.
+    continues: str | None = None
+    touched: bool = False  #: an entry of a menu was touched; ``text`` is what stands for it
     extra: Mapping[str, str] = {}
 
 

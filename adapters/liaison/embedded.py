@@ -6,6 +6,7 @@ not keep up, reads the open incidents there and listens again.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from adapters.base import Item
 
@@ -58,7 +59,13 @@ class Listening:
 class EmbeddedQueue:
     """Adapter of every ``liaison:<desk>`` where no other queue is configured."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrived: Callable[[Item], None] = lambda _: None) -> None:
+        """Make an empty queue.
+
+        Args:
+            arrived: Told of each item, whoever listens.
+        """
+        self._arrived = arrived
         self._listeners: dict[str, set[Listening]] = {}
 
     async def open(self) -> None:
@@ -74,6 +81,11 @@ class EmbeddedQueue:
         self._listeners.setdefault(desk, set()).add(listening)
         return listening
 
+    def is_read(self, destination: str) -> bool:
+        """Return whether anybody reads the items for a destination; of no desk's: yes."""
+        desk = destination.removeprefix(_PREFIX)
+        return desk == destination or desk in self._listeners
+
     def leave(self, desk: str, listening: Listening) -> None:
         """Stop listening."""
         listeners = self._listeners.get(desk, set())
@@ -83,6 +95,7 @@ class EmbeddedQueue:
 
     async def deliver(self, item: Item) -> None:
         """Hand the item to each listener of its desk; it has arrived even if none is there."""
+        self._arrived(item)
         desk = item.destination.removeprefix(_PREFIX)
         for listening in tuple(self._listeners.get(desk, ())):
             listening.put(item)

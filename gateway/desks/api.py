@@ -10,7 +10,7 @@ from aiohttp import web
 from config.settings import Desk
 from gateway.desks.auth import check
 from gateway.desks.incidents import OPEN
-from gateway.desks.stream import PAGE_MOST, Site, page_of, send
+from gateway.desks.stream import PAGE_MOST, Site, Wire, page_of, send
 from gateway.desks.view import desk_views
 from gateway.outbox.answers import ACTIONS, Answer, concerns
 from gateway.problems import problem, problem_of
@@ -130,7 +130,7 @@ class Api:
         listener = feed.listen(name)
         try:
             await response.prepare(request)
-            await send(self._site, response, listener, since)
+            await send(self._site, Wire(request, response), listener, since)
         except (ConnectionError, TimeoutError, StoreError) as error:
             log.info("desk.stream_ended", extra={"desk": name, "error": type(error).__name__})
             if request.transport is not None:

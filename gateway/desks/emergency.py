@@ -4,21 +4,25 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from adapters.base import Adapter
 from adapters.liaison.embedded import EmbeddedQueue
 from config.settings import Settings
 from gateway.clock import Clock
+from gateway.desks.board import announcing, leave_items
 from gateway.desks.feed import Feed
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.ladder import Caller, Ladder
-from gateway.desks.liaison import Liaison, Outbox, Steps
+from gateway.desks.liaison import Liaison, Steps
 from gateway.desks.likeness import SamePlace
 from gateway.desks.relay import Relay
 from gateway.desks.roster import Roster
 from gateway.health import Part, State
-from gateway.store.base import Store
+from gateway.outbox.fresh import Fresh
+from gateway.ports import Outbox, Told
+from gateway.store.base import IncidentChange, IncidentReport, Store
 from gateway.view import Public
 
 if TYPE_CHECKING:
@@ -104,32 +108,64 @@ class Needs:
     same_place: SamePlace
     roster: Callable[[], Roster]  #: the desks in force
     kind_label: Callable[[str], str | None] = lambda _: None
+    fresh: Fresh = field(default_factory=Fresh)  #: of the outbox
+
+
+class Durable:
+    """Told of what is durable now: shows it on the pages, leaves its items, minds the clock."""
+
+    def __init__(self, feed: Feed, embedded: EmbeddedQueue, needs: Needs) -> None:
+        self._feed = feed
+        self._embedded = embedded
+        self._fresh = needs.fresh
+        self._public = needs.public
+        self.ladder: Ladder | None = None
+        self.whole = False  #: the desks' queue is not the embedded one
+
+    def reported(self, report: IncidentReport, incident: str, told: Told | None) -> None:
+        """Spread what a report raised or joined."""
+        card = self._feed.told(report, incident, told)
+        if card is not None and told is not None:
+            leave_items(self._fresh, report, told, card, self._public, self._is_read)
+        self._wake(report.ladder_at)
+
+    def stepped(self, change: IncidentChange) -> None:
+        """Spread a step of an incident."""
+        self._feed.stepped(change)
+        for new in change.deliveries:
+            if not self._is_read(new.destination):
+                self._fresh.put(new.id, announcing(change.event.at, self._public))
+        self._wake(change.ladder_at)
+
+    def _is_read(self, destination: str) -> bool:
+        return self.whole or self._embedded.is_read(destination)
+
+    def _wake(self, at: datetime | None) -> None:
+        if at is not None and self.ladder is not None:
+            self.ladder.wake(at)
 
 
 def build(settings: Settings, needs: Needs) -> Emergency:
     """Return the parts, not started. Nothing is connected yet."""
     clock, store = needs.clock, needs.store
     feed = Feed(store, needs.roster, needs.public.zone, clock)
-    woken: list[Ladder] = []
-
-    def changed(incident_id: str) -> None:
-        feed.touch(incident_id)
-        for ladder in woken:
-            ladder.wake()
-
-    steps = Steps(store, needs.outbox, changed)
-    index = IncidentIndex(needs.roster, needs.same_place, needs.new_id, needs.kind_label, changed)
+    embedded = EmbeddedQueue(lambda item: feed.arrived(item.id, item.subject))
+    told_of = Durable(feed, embedded, needs)
+    steps = Steps(store, needs.outbox, told_of.stepped)
+    index = IncidentIndex(
+        needs.roster, needs.same_place, needs.new_id, needs.kind_label, told_of.reported
+    )
     liaison = Liaison(store, needs.roster, clock, steps, index, needs.new_id)
     caller = Caller(settings.instance.name, needs.public.url, needs.roster)
     ladder = Ladder(store, needs.roster, clock, steps, caller, needs.new_id)
-    woken.append(ladder)
-    embedded = EmbeddedQueue()
+    told_of.ladder = ladder
     state = QueueState(clock, Part(state=State.OK, since=clock.now()))
     redis = None
     if settings.queue.url != "embedded:":
         from adapters.liaison.redis_streams import RedisStreams
 
         state.report("down", "not connected yet")
+        told_of.whole = True
         relay = Relay(store, liaison, needs.roster, clock, needs.public)
         redis = RedisStreams(
             settings.queue.url, lambda: needs.roster().names, relay, embedded, state.report

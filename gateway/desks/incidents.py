@@ -7,7 +7,7 @@ by the next report that joins it, and one closed meanwhile is raised afresh.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -25,6 +25,7 @@ from gateway.desks.likeness import (
     trace_of,
 )
 from gateway.desks.roster import Roster
+from gateway.ports import Told
 from gateway.store.base import IncidentReport, Lane, NewDelivery, Store, StoredIncident
 from normalizer.schema import EMERGENCY_SERVICES, Incident, Place, Service, Ticket, Urgency
 from normalizer.text import fold
@@ -139,7 +140,7 @@ class IncidentIndex:
         same_place: SamePlace,
         new_id: Callable[[], str],
         kind_label: Callable[[str], str | None] = lambda _: None,
-        changed: Callable[[str], None] = lambda _: None,
+        reported: Callable[[IncidentReport, str, Told | None], None] = lambda *_: None,
         *,
         kept: int = _KEPT,
     ) -> None:
@@ -150,14 +151,15 @@ class IncidentIndex:
             same_place: Likeness of two places, 0 to 1.
             new_id: Makes ids.
             kind_label: What people call a kind of happening.
-            changed: Told of each incident that a confirmed report raised or joined.
+            reported: Told of each confirmed report, the incident that it raised or joined, and
+                the ticket if it is at hand.
             kept: Open happenings remembered.
         """
         self._roster = roster
         self._same_place = same_place
         self._new_id = new_id
         self._kind_label = kind_label
-        self._changed = changed
+        self._reported = reported
         self._kept = kept
         self._open: dict[_Key, OrderedDict[str, _Entry]] = {}
         self._keys: OrderedDict[str, _Key] = OrderedDict()  #: incident id -> where it is
@@ -166,7 +168,13 @@ class IncidentIndex:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def reports(self, ticket: Ticket, folded: str, now: datetime) -> tuple[IncidentReport, ...]:
+    def reports(
+        self,
+        ticket: Ticket,
+        folded: str,
+        now: datetime,
+        message: Mapping[str, Any] | None = None,
+    ) -> tuple[IncidentReport, ...]:
         """Return the incidents that the ticket raises or joins, one a service concerned."""
         services = services_concerned(ticket)
         if not services:
@@ -180,17 +188,19 @@ class IncidentIndex:
         for service in services:
             key = (service.value, group, ticket.exercise)
             incident_id = self._place(key, trace, now, same)
-            report = self._report(ticket, service.value, incident_id, summary, now)
+            report = self._report(ticket, service.value, incident_id, summary, now, message)
             self._asked[report.fresh_id] = trace
             result.append(report)
         while len(self._asked) > _KEPT:
             self._asked.popitem(last=False)
         return tuple(result)
 
-    def confirm(self, reports: Sequence[IncidentReport], ids: Sequence[str]) -> None:
+    def confirm(
+        self, reports: Sequence[IncidentReport], ids: Sequence[str], told: Told | None = None
+    ) -> None:
         """Take note of what the store made of the reports, in their order."""
         for report, incident_id in zip(reports, ids, strict=False):
-            self._changed(incident_id)
+            self._reported(report, incident_id, told)
             trace = self._asked.pop(report.fresh_id, None)
             if incident_id == report.incident.id or trace is None:
                 continue
@@ -265,11 +275,18 @@ class IncidentIndex:
         return entry
 
     def _report(
-        self, ticket: Ticket, service: str, incident_id: str, summary: str, now: datetime
+        self,
+        ticket: Ticket,
+        service: str,
+        incident_id: str,
+        summary: str,
+        now: datetime,
+        message: Mapping[str, Any] | None,
     ) -> IncidentReport:
         destinations = (f"liaison:{service}", ticket.route.to)
-        on_raise = tell("raised", destinations, now, self._new_id)
-        on_join = tell("updated", destinations, now, self._new_id)
+        data = None if message is None else {"message": message}
+        on_raise = tell("raised", destinations, now, self._new_id, data)
+        on_join = tell("updated", destinations, now, self._new_id, data)
         contacts = (ticket.requester.phone,) if ticket.requester.phone else ()
         return IncidentReport(
             incident=Incident(

@@ -77,7 +77,11 @@ class Caller:
                 lane=Lane.EMERGENCY,
                 type="hotline.emergency.escalated",
                 due_at=now,
-                data={"to": to, "text": self.text(stored, stored.desk, now)},
+                data={
+                    "to": to,
+                    "text": self.text(stored, stored.desk, now),
+                    "expires_at": (now + self._roster().desk(stored.desk).alarms_for).isoformat(),
+                },
             ),
         )
 
@@ -112,11 +116,20 @@ class Ladder:
         self._caller = caller
         self._new_id = new_id
         self._woken = asyncio.Event()
+        self._rests_until: float | None = None  #: monotonic seconds; None: it looks right now
         self._spared: dict[str, datetime] = {}  #: incidents whose rung failed, until when
         self._began: datetime | None = None  #: the instant at which monotonic time was 0
 
-    def wake(self) -> None:
-        """Look at the clocks again: an incident was raised or returned."""
+    def wake(self, at: datetime | None = None) -> None:
+        """Look at the clocks again, unless that is soon enough for one that runs out at ``at``.
+
+        Args:
+            at: Of the incident that was raised or returned; None: whatever the next is.
+        """
+        if at is not None and self._rests_until is not None:
+            rest_s = self._rests_until - self._clock.monotonic()
+            if (at - self._clock.now()).total_seconds() >= rest_s:
+                return
         self._woken.set()
 
     async def run(self) -> None:
@@ -130,7 +143,9 @@ class Ladder:
                 log.error("ladder.failed", extra={"code": error.code})  # noqa: TRY400 - store's own words are logged there
                 wait_s = 1.0
             if wait_s > 0:
+                self._rests_until = self._clock.monotonic() + wait_s
                 await self._clock.wait(self._woken, wait_s)
+                self._rests_until = None
             else:
                 await asyncio.sleep(0)
 

@@ -1,19 +1,17 @@
 """What desks do with incidents: answers written with compare-and-set, each told to all concerned."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.desks.incidents import OPEN, UNANSWERED, IncidentIndex, tell, told
 from gateway.desks.roster import DUTY, Roster
 from gateway.outbox.answers import Answer, Turn, called_in, decide
+from gateway.ports import Outbox
 from gateway.store.base import (
     Changed,
-    Delivery,
     IncidentChange,
-    Lane,
     NewEvent,
     Store,
     StoredIncident,
@@ -28,25 +26,15 @@ _TRIES = 12
 _PAGE = 500
 
 
-class Outbox(Protocol):
-    """Who carries deliveries away."""
-
-    def hand_over(self, deliveries: Sequence[Delivery]) -> None:
-        """Carry deliveries that are leased to this process already."""
-        ...
-
-    def wake(self, destination: str, lane: Lane) -> None:
-        """Look for new deliveries now."""
-        ...
-
-
 class Steps:
     """Writes steps of incidents and tells everyone in this process who waits for them."""
 
-    def __init__(self, store: Store, outbox: Outbox, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, outbox: Outbox, stepped: Callable[[IncidentChange], None]
+    ) -> None:
         self._store = store
         self._outbox = outbox
-        self._changed = changed
+        self._stepped = stepped
 
     async def write(self, change: IncidentChange) -> Changed:
         """Return what the store did, after the deliveries were handed on.
@@ -56,10 +44,10 @@ class Steps:
         """
         done = await self._store.step(change)
         if done.written and not done.duplicate:
+            self._stepped(change)
             self._outbox.hand_over(done.leased)
             for delivery in change.deliveries:
                 self._outbox.wake(delivery.destination, delivery.lane)
-            self._changed(change.incident_id)
         return done
 
 

@@ -10,14 +10,14 @@ import msgspec
 from gateway.desks.incidents import place_line
 from gateway.desks.roster import Roster
 from gateway.outbox.answers import shown_at
-from gateway.store.base import Event, Store, StoredIncident, StoredTicket
+from gateway.store.base import Event, NewEvent, Store, StoredIncident, StoredTicket
 from gateway.view import publish_incident
 
 #: Reports whose words are shown: the first and the latest others.
-_WORDS = 5
+WORDS = 5
 _TEXT = 600
 _STEPS = frozenset({"acknowledged", "returned", "closed", "escalated"})
-_STEPS_SHOWN = 6
+STEPS_SHOWN = 6
 
 
 async def desk_views(
@@ -28,59 +28,80 @@ async def desk_views(
     ids = sorted({ticket_id for some in wanted.values() for ticket_id in some})
     tickets = await store.tickets(ids) if ids else {}
     return [
-        _view(stored, [tickets[t] for t in wanted[i] if t in tickets], zone, roster)
+        view_of(stored, [tickets[t] for t in wanted[i] if t in tickets], zone, roster)
         for i, stored in enumerate(incidents)
     ]
 
 
 def _shown(tickets: tuple[str, ...]) -> tuple[str, ...]:
-    if len(tickets) <= _WORDS:
+    if len(tickets) <= WORDS:
         return tickets
-    return (tickets[0], *tickets[-(_WORDS - 1) :])
+    return (tickets[0], *tickets[-(WORDS - 1) :])
 
 
-def _view(
+def view_of(
     stored: StoredIncident, tickets: Iterable[StoredTicket], zone: ZoneInfo, roster: Roster
 ) -> dict[str, Any]:
+    """Return the view of an incident with the words of these reports."""
     incident = publish_incident(stored, zone)
     view: dict[str, Any] = msgspec.to_builtins(incident)
-    ack_within = roster.desk(stored.desk).ack_within
+    service, shown = stored.incident.service, shown_at(stored)
     view.update(
-        label=roster.label(stored.incident.service),
+        label=roster.label(service),
         kind_label=stored.events[0].data.get("kind_label"),
         desk=stored.desk,
-        # A desk that the configuration has lost has no page: its incidents stand at their service's.
-        desks=[d for d in shown_at(stored) if roster.get(d)] or [stored.incident.service],
+        **standing(stored.desk, service, shown, stored.rung_from, zone, roster),
         place_text=place_line(incident.place) or None,
-        raised_at=_iso(stored.rung_from, zone),
-        acknowledge_by=_iso(stored.rung_from + ack_within, zone),
         version=stored.version,
-        words=[_words(ticket, zone) for ticket in tickets],
-        steps=_steps(stored.events, zone)[-_STEPS_SHOWN:],
+        words=[words_of(ticket, zone) for ticket in tickets],
+        steps=_steps(stored.events, zone)[-STEPS_SHOWN:],
     )
     return view
 
 
+def standing(
+    desk: str,
+    service: str,
+    shown: Sequence[str],
+    rung_from: datetime,
+    zone: ZoneInfo,
+    roster: Roster,
+) -> dict[str, Any]:
+    """Return on whose pages an incident stands, since when, and until when it must be answered."""
+    return {
+        # A desk that the configuration has lost has no page: its incidents stand at their service's.
+        "desks": [d for d in shown if roster.get(d)] or [service],
+        "raised_at": _iso(rung_from, zone),
+        "acknowledge_by": _iso(rung_from + roster.desk(desk).ack_within, zone),
+    }
+
+
 def _steps(events: Sequence[Event], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Return what was done, rungs of the ladder that follow each other as one."""
+    """Return what was done, oldest first."""
     steps: list[dict[str, Any]] = []
     for event in events:
-        if event.event not in _STEPS:
-            continue
-        step = {
-            "at": _iso(event.at, zone),
-            "event": event.event,
-            "by": event.by,
-            "text": event.text,
-            "times": 1,
-        }
-        if steps and event.event == "escalated" == steps[-1]["event"]:
-            step["times"] = steps.pop()["times"] + 1
-        steps.append(step)
+        add_step(steps, event, zone)
     return steps
 
 
-def _words(stored: StoredTicket, zone: ZoneInfo) -> dict[str, Any]:
+def add_step(steps: list[dict[str, Any]], event: Event | NewEvent, zone: ZoneInfo) -> None:
+    """Add what an event did, rungs of the ladder that follow each other as one."""
+    if event.event not in _STEPS:
+        return
+    step = {
+        "at": _iso(event.at, zone),
+        "event": event.event,
+        "by": event.by,
+        "text": event.text,
+        "times": 1,
+    }
+    if steps and event.event == "escalated" == steps[-1]["event"]:
+        step["times"] = steps.pop()["times"] + 1
+    steps.append(step)
+
+
+def words_of(stored: StoredTicket, zone: ZoneInfo) -> dict[str, Any]:
+    """Return who said what of an incident: a report as it is shown."""
     ticket = stored.ticket
     return {
         "number": stored.number,

@@ -16,6 +16,8 @@ nothing.
 The duty desk itself never returns (409): there is nobody behind it.
 """
 
+from collections.abc import Mapping
+
 from gateway.desks.roster import DUTY
 from gateway.store.base import StoredIncident
 from normalizer.errors import NotAllowed
@@ -94,7 +96,12 @@ def _close(stored: StoredIncident, actor: str) -> Turn:
 
 def called_in(stored: StoredIncident) -> bool:
     """Return whether the ladder has called the duty desk in."""
-    return any(e.event == "escalated" and e.data.get("to") == DUTY for e in stored.events)
+    return any(calls_duty(e.event, e.data) for e in stored.events)
+
+
+def calls_duty(event: str, data: Mapping[str, object]) -> bool:
+    """Return whether an event is the ladder's calling the duty desk in."""
+    return event == "escalated" and data.get("to") == DUTY
 
 
 def concerns(stored: StoredIncident, desk: str) -> bool:
@@ -106,6 +113,11 @@ def concerns(stored: StoredIncident, desk: str) -> bool:
 
 def shown_at(stored: StoredIncident) -> tuple[str, ...]:
     """Return the desks on whose page an open incident stands: whose turn it is, and called in."""
-    if called_in(stored) and stored.incident.state != "acknowledged":
-        return tuple(dict.fromkeys((stored.desk, DUTY)))
-    return (stored.desk,)
+    return stands_at(stored.desk, stored.incident.state, called_in=called_in(stored))
+
+
+def stands_at(desk: str, state: str, *, called_in: bool) -> tuple[str, ...]:
+    """Return the same of an incident at ``desk`` in ``state``."""
+    if called_in and state != "acknowledged":
+        return tuple(dict.fromkeys((desk, DUTY)))
+    return (desk,)

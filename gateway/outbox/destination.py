@@ -10,6 +10,7 @@ from typing import Protocol
 from adapters.base import Adapter, Item
 from gateway.clock import Clock
 from gateway.health import State
+from gateway.outbox.fresh import Fresh
 from gateway.outbox.retry import Breaker
 from gateway.store.base import Lane, Store
 from gateway.view import Public
@@ -73,6 +74,7 @@ class Shared:
     counters: Counters
     options: Options
     random: Random
+    fresh: Fresh
 
 
 @dataclass(slots=True)

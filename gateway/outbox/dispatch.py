@@ -14,6 +14,7 @@ from random import Random, SystemRandom
 from gateway.clock import Clock
 from gateway.health import Part
 from gateway.outbox.destination import Counters, Destination, Nowhere, Options, Outlet, Shared
+from gateway.outbox.fresh import Fresh
 from gateway.outbox.worker import Worker
 from gateway.store.base import Delivery, Lane, Store
 from gateway.view import Public
@@ -52,8 +53,16 @@ class Dispatcher:
             random: For jitter.
         """
         self._outlets = outlets
+        #: Where who stores an event leaves its item.
+        self.fresh = Fresh()
         self._shared = Shared(
-            store, clock, public, counters, options or Options(), random or SystemRandom()
+            store,
+            clock,
+            public,
+            counters,
+            options or Options(),
+            random or SystemRandom(),
+            self.fresh,
         )
         self._destinations: dict[str, Destination] = {}
         self._workers: dict[tuple[str, Lane], Worker] = {}

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Types whose subject is an incident, not a ticket.
 EMERGENCY = "hotline.emergency."
+#: Tells of many tickets and shows none.
+GROWN = "hotline.cluster.grown"
 #: Events built before others get their turn: about half a millisecond.
 _SLICE = 16
 
@@ -178,7 +180,7 @@ def _data(
     if delivery.type == RECEIVED and ticket is not None:
         receipts = Receipts(public.secret, public.zone)
         data["text"] = receipts.of(ticket, duplicate=False).message
-    if ticket is not None:
+    if ticket is not None and delivery.type != GROWN:
         data["ticket"] = _ticket_as_of(ticket, incidents, public, delivery.event_seq)
     if incident is not None:
         data["incident"] = _incident_as_of(incident, public, delivery.event_seq)

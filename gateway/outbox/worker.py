@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from adapters.base import Item
 from gateway.outbox.destination import Destination, Shared
@@ -14,7 +14,7 @@ from gateway.outbox.events import materialize
 from gateway.outbox.retry import ORDINARY, PROBES, TICK_S, URGENT, Breaker
 from gateway.outbox.settle import Settler
 from gateway.store.base import Delivery, Lane, Outcome
-from normalizer.errors import Gone, StoreError, TryLater
+from normalizer.errors import Gone, StoreError, TryLater, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ _PAUSE_S = 1.0
 _NUDGE_S = 0.05
 #: No answer's Retry-After is believed beyond this; a delivery's own end comes long before.
 _AFTER_CAP_S = 30 * 86_400.0
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -33,6 +34,12 @@ class _Leased:
     delivery: Delivery
     item: Item
     until: float  #: monotonic seconds at which its lease ends
+
+
+def _end_of(delivery: Delivery) -> datetime:
+    """Return from when on a delivery is of no use, for ever where it does not say."""
+    end = delivery.data.get("expires_at")
+    return _NEVER if end is None else datetime.fromisoformat(end)
 
 
 class Worker:
@@ -62,6 +69,7 @@ class Worker:
         self._idle = asyncio.Event()
         self._more = True  # there may be something to claim
         self._poll_at = self._resume_at = self._nudge_at = 0.0
+        self._nudges = False  # the other lane is to be woken at `_nudge_at`
         self._slow = self._stopping = False
         self._task = asyncio.create_task(self._run())
 
@@ -127,11 +135,14 @@ class Worker:
         """Return the seconds until there may be something to do without being woken."""
         now = self._clock.monotonic()
         ends = [self._poll_at, *self._retries[:1], self.breaker.until, self._resume_at]
+        if self._nudges:
+            ends.append(self._nudge_at)
         return min((end - now for end in ends if end > now), default=self._shared.options.poll_s)
 
     async def _fill(self) -> None:
         """Lease what there is room for."""
         now = self._clock.monotonic()
+        self._nudge(now)
         if now + TICK_S >= self._poll_at:
             self._poll_at = now + self._shared.options.poll_s
             self._more = True
@@ -178,7 +189,8 @@ class Worker:
         fresh = [d for d in leased if d.seq not in self._held]
         self._held.update((d.seq, d) for d in fresh)
         try:
-            items = await materialize(self._shared.store, fresh, self._shared.public)
+            shared = self._shared
+            items = await materialize(shared.store, fresh, shared.public, shared.fresh)
         except BaseException:
             for delivery in fresh:
                 self._release(delivery)
@@ -249,12 +261,18 @@ class Worker:
         if leased.until - began < self._shared.options.push_s:
             self._release(delivery)
             return
+        if delivery.why is None and self._clock.now() >= _end_of(delivery):
+            self._expired(delivery)
+            return
         try:
             async with asyncio.timeout(self._shared.options.push_s):
                 await self._to.outlet.adapter.deliver(leased.item)
             self._done(delivery)
         except Gone as error:
             self._gone(delivery, str(error))
+        except Unreachable as error:
+            self._answered()
+            self._give_up(delivery, str(error))
         except TryLater as error:
             self._try_later(delivery, str(error), error.after_s)
         except TimeoutError:
@@ -267,10 +285,14 @@ class Worker:
 
     # -- outcomes
 
-    def _done(self, delivery: Delivery) -> None:
+    def _answered(self) -> None:
+        """Take note that the destination is there."""
         if self.breaker.failing or self.breaker.open:
             self.breaker.succeeded()
             self._to.note(self._clock.now())
+
+    def _done(self, delivery: Delivery) -> None:
+        self._answered()
         self._settler.put(Outcome(seq=delivery.seq, state="done"))
 
     def _release(self, delivery: Delivery) -> None:
@@ -295,9 +317,7 @@ class Worker:
         until = self._until(delivery, now)
         if now >= until:
             self.breaker.failing.discard(delivery.seq)
-            self._settler.put(Outcome(seq=delivery.seq, state="dead", error=why))
-            log.error("delivery.dead", extra=extra)
-            self._shared.counters.count("dead", self._where)
+            self._give_up(delivery, why)
             return
         delay = self._delay(delivery, after_s)
         due_at = min(now + timedelta(seconds=delay), until)  # the last try is at the very end
@@ -306,6 +326,20 @@ class Worker:
         heapq.heappush(self._retries, at + (due_at - now).total_seconds() + 2 * TICK_S)
         log.info("delivery.retry", extra=extra)
         self._shared.counters.count("retried", self._where)
+
+    def _give_up(self, delivery: Delivery, why: str) -> None:
+        self._settler.put(Outcome(seq=delivery.seq, state="dead", error=why))
+        extra = {"delivery": delivery.id, "where": self._where, "why": why}
+        log.error("delivery.dead", extra=extra)
+        self._shared.counters.count("dead", self._where)
+
+    def _expired(self, delivery: Delivery) -> None:
+        """Give up what nobody is helped by any more; until something gets through, say so."""
+        why = f"too late to be sent: {delivery.last_error or 'nothing was tried in time'}"
+        self.breaker.failed(delivery.seq, self._clock.monotonic(), None)
+        self._to.note(self._clock.now(), why)
+        self._give_up(delivery, why)
+        self._shared.counters.count("expired", self._where)
 
     def _delay(self, delivery: Delivery, after_s: float | None) -> float:
         """Return the seconds until a delivery is tried again."""
@@ -327,7 +361,8 @@ class Worker:
         lasts = self._to.outlet.retry_for
         if delivery.attempts == 0 and now - delivery.created_at >= lasts:
             self._late.setdefault(delivery.seq, now + lasts)
-        return self._late.get(delivery.seq) or delivery.created_at + lasts
+        end = self._late.get(delivery.seq) or delivery.created_at + lasts
+        return end if delivery.why is not None else min(end, _end_of(delivery))
 
     def _settled(self, outcomes: Sequence[Outcome]) -> None:
         done = 0
@@ -338,11 +373,15 @@ class Worker:
                 done += outcome.state == "done"
         if done:
             self._shared.counters.count("delivered", self._where, done)
-        # The next of the same tickets may go now, in this lane or, more urgent, in the other. The
-        # other is not woken for every batch of a flood.
-        now = self._clock.monotonic()
-        both = now >= self._nudge_at
-        if both:
+        # The next of the same tickets may go now, in this lane or in the other.
+        self.wake()
+        self._nudges = True
+
+    def _nudge(self, now: float) -> None:
+        """Have the other lane look at its queue, too, though not for every batch of a flood."""
+        if self._nudges and now + TICK_S >= self._nudge_at:
+            self._nudges = False
             self._nudge_at = now + _NUDGE_S
-        for wake in self._to.wake if both else (self.wake,):
-            wake()
+            for wake in self._to.wake:
+                if wake != self.wake:
+                    wake()

@@ -12,13 +12,17 @@ from aiohttp.test_utils import TestClient
 
 from config.settings import Desk
 from gateway.desks.auth import session_name, session_of
-from gateway.desks.feed import BOUND, Change, Listener
+from gateway.desks.board import Card
+from gateway.desks.feed import BOUND, Listener
 from gateway.desks.page import routes
 from gateway.desks.roster import Roster
 from gateway.desks.stream import HEARTBEAT_S, Site
 from gateway.desks.texts import TEXTS
-from normalizer.schema import Service
-from tests.liaison.world import DESKS, TOKEN, World, ticket
+from gateway.desks.view import view_of
+from gateway.store.base import Event, StoredIncident
+from normalizer.schema import Incident, Place, Service
+from tests.clock import START
+from tests.liaison.world import DESKS, TOKEN, ZONE, World, ticket
 
 Client = TestClient[web.Request, web.Application]
 Connect = Callable[[web.Application], Awaitable[Client]]
@@ -477,14 +481,30 @@ async def test_stream_ends_when_the_gateway_stops(world: World, client: Client) 
         assert await one._reply.content.read() == b""
 
 
+def card(incident: str) -> Card:
+    """Return the card of an incident without reports."""
+    event = Event(seq=1, stream=incident, version=1, at=START, event="raised", by="gateway")
+    stored = StoredIncident(
+        incident=Incident(
+            id=incident, service="119", opened_at=START, state="raised", kind=None, place=Place()
+        ),
+        desk="119",
+        rung=0,
+        rung_from=START,
+        ladder_at=None,
+        events=(event,),
+    )
+    return Card(stored, view_of(stored, (), ZONE, Roster(DESKS)), ZONE)
+
+
 def test_slow_listener_is_dropped_alone() -> None:
     """A listener that falls behind its bound is dropped; what it missed it reads anew."""
     slow, quick = Listener("119"), Listener("119")
     for number in range(BOUND + 1):
-        change = Change(incident=str(number), version=1, seq=number, body=b"{}")
-        slow.put(change)
-        quick.put(change)
-        assert [c.incident for c in quick.take()] == [str(number)]
+        one = card(str(number))
+        slow.put(one, number)
+        quick.put(one, number)
+        assert [(c.incident, resume) for c, resume in quick.take()] == [(str(number), number)]
     assert slow.dropped
     assert not quick.dropped
     assert slow.take() == []

@@ -310,5 +310,5 @@ async def test_confirmed_reports_are_told_of(world: World) -> None:
     await world.emergency.start()
     incident = await world.raised()
     await world.clock.settle(real_s=0.1)
-    [change] = listener.take()
+    [(change, _)] = listener.take()
     assert change.incident == incident

@@ -88,6 +88,7 @@ async def test_alarm_text_names_no_citizen(world: World) -> None:
         "to": "+8613800138000",
         "text": f"【宿州12345】【演练】消防救援紧急事件 {number} 已 0 分 30 秒无人签收，"
         "地点：汴河路88号。请立即处理：http://127.0.0.1:8345/desk/119",
+        "expires_at": "2026-11-23T02:05:30+00:00",
     }
 
 

@@ -297,7 +297,7 @@ async def test_pages_stay_live_without_redis(linked: World, server: RedisServer)
     seen: list[str] = []
 
     async def acknowledged() -> bool:
-        seen.extend(json.loads(c.body)["state"] for c in listener.take())
+        seen.extend(json.loads(c.body)["state"] for c, _ in listener.take())
         return "acknowledged" in seen
 
     await until(acknowledged)

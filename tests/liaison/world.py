@@ -12,6 +12,8 @@ from config.settings import Desk, Instance, QueueAt, Route, Rung, Send, Settings
 from gateway.desks.emergency import Emergency, Needs, build
 from gateway.desks.roster import Roster
 from gateway.ids import new_id
+from gateway.outbox.fresh import Fresh
+from gateway.ports import Told
 from gateway.store.base import Acceptance, Added, Delivery, Lane, NewEvent
 from gateway.store.sqlite import SqliteStore
 from gateway.view import Public
@@ -128,6 +130,7 @@ class World:
         self.roster = Roster(DESKS if desks is None else desks)
         self.queue = queue
         self.public = Public(url="http://127.0.0.1:8345", zone=ZONE, secret=b"s" * 32)
+        self.fresh = Fresh()
         self.emergency: Emergency
 
     async def open(self) -> "World":
@@ -149,6 +152,7 @@ class World:
                 same_place=by_text,
                 roster=lambda: self.roster,
                 kind_label={"fire": "火灾"}.get,
+                fresh=self.fresh,
             ),
         )
         return self
@@ -184,6 +188,7 @@ class World:
         """Store a ticket with its reports, as the intake does."""
         now = self.clock.now()
         reports = self.emergency.index.reports(one, fold(one.content.text), now)
+        event = NewEvent(at=now, event="accepted", by="gateway")
         added = await self.store.add(
             Acceptance(
                 ticket=one,
@@ -192,11 +197,18 @@ class World:
                 raw=b"{}",
                 raw_type="application/json",
                 number_on=now.astimezone(ZONE).strftime("%Y%m%d"),
-                events=(NewEvent(at=now, event="accepted", by="gateway"),),
+                events=(event,),
                 reports=reports,
             )
         )
-        self.emergency.index.confirm(reports, added.incidents)
+        told = Told(
+            number=added.number,
+            ticket=one,
+            event=event,
+            incidents=added.incidents,
+            leased=added.leased,
+        )
+        self.emergency.index.confirm(reports, added.incidents, told)
         self.outbox.hand_over(added.leased)
         return added
 

@@ -222,11 +222,13 @@ async def test_stream_sends_open_incidents_in_the_order_of_their_events(world: W
     site: Any = SimpleNamespace(
         store=world.store, feed=world.emergency.feed, clock=world.clock, public=world.public
     )
-    response: Any = SimpleNamespace(write=write)
-    versions = await deskstream._send_open(site, response, "119", 0)
-    ids = [int(data.split(b"\n", 1)[0].removeprefix(b"id: ")) for data in written]
+    wire: Any = SimpleNamespace(write=write)
+    versions, upto = await deskstream._send_open(site, wire, "119", 0)
+    sent = b"".join(written).removesuffix(b"\n\n").split(b"\n\n")
+    ids = [int(data.split(b"\n", 1)[0].removeprefix(b"id: ")) for data in sent]
     assert ids == sorted(ids)
-    assert [second.encode() in written[0], first.encode() in written[1]] == [True, True]
+    assert ids[-1] == upto
+    assert [second.encode() in sent[0], first.encode() in sent[1]] == [True, True]
     assert set(versions) == {first, second}
 
 
@@ -258,7 +260,7 @@ async def test_pages_do_not_hear_of_incidents_one_by_one(world: World) -> None:
     async with asyncio.timeout(10):
         while len(changes) < len(incidents):
             await listener.woken.wait()
-            changes += [change.incident for change in listener.take()]
+            changes += [change.incident for change, _ in listener.take()]
     task.cancel()
     assert changes == incidents
 

@@ -1,0 +1,1 @@
+"""Clusters: what many citizens report of one matter, found beside intake, never in its way."""
