@@ -13,6 +13,7 @@ from config.load import Loaded
 from config.settings import Settings
 from gateway.blobs import Blobs
 from gateway.clock import Clock, SystemClock
+from gateway.clusters.watch import ClusterWatch
 from gateway.composition import Base, Force, Parts, Plugins, assemble, attachments_folder
 from gateway.configcheck import LOOPBACK
 from gateway.desks.roster import Roster
@@ -51,7 +52,12 @@ class App:
             await adapter.open()
         await parts.emergency.start()
         parts.dispatcher.start()
+        await parts.late.start(parts.front.webhooks, parts.front.pushes.keep)
         await self._listen()
+        tidying = parts.base.blobs.keep_tidy(parts.base.store.attached, parts.base.clock)
+        self._tasks.append(asyncio.create_task(tidying, name="attachments"))
+        watch = ClusterWatch(parts.base.store, parts.base.clock, parts.dispatcher)
+        self._tasks.append(asyncio.create_task(watch.run(), name="clusters"))
         for name, listener in parts.listeners.items():
             self._tasks.append(asyncio.create_task(self._keep(name, listener), name=name))
         log.info("gateway.started", extra={"region": self._loaded.pack.name})
@@ -80,7 +86,7 @@ class App:
         """Run a listener for ever: one that fails is started again, and counted."""
         while True:
             try:
-                await listener.run(self.parts.intake.accept)
+                await listener.run(self.parts.front.taking.accept_for(listener))
             except Exception:
                 log.exception("listener.failed", extra={"channel": name})
                 self.parts.base.metrics.count("listener_failed", name)
@@ -122,6 +128,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await parts.late.stop(_GRACE_S)
         await parts.emergency.stop()
         await parts.dispatcher.stop(_GRACE_S)
         for adapter in parts.adapters:

@@ -2,14 +2,32 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from gateway.clock import Clock
 from normalizer.errors import Oversized, StoreError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Returns those of the hashes that something stored names.
+Named = Callable[[Sequence[str]], Awaitable[set[str]]]
+
+#: How long a file may wait for the ticket that will name it; also how often `Blobs.keep_tidy`
+#: looks for those that none did.
+UNNAMED_FOR = timedelta(days=1)
+
+#: Files that are asked after at once.
+_PART = 500
 
 #: Contract section 4: octets of one file at most.
 MOST_OCTETS = 10 * 1024 * 1024
@@ -26,7 +44,7 @@ class Blobs:
     """A folder of files named by their content, so that equal files are kept once.
 
     A file is written under a temporary name, forced to the disk and renamed; whoever is told its
-    name can rely on it. One that no ticket names does no harm.
+    name can rely on it. One that no ticket names, because its form was refused, is removed later.
 
     Args:
         root: The folder; made when opened.
@@ -34,6 +52,8 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        # Between looking at a file's age and removing it nobody puts the same file there again.
+        self._naming = threading.Lock()
 
     async def open(self) -> None:
         """Make the folder and remove what an earlier process left half written.
@@ -73,10 +93,58 @@ class Blobs:
                     raise Oversized("file", f"a file may have {limit:,} octets")
                 await asyncio.to_thread(self._guarded, draft.append, chunk)
             sha256 = draft.digest.hexdigest()
-            await asyncio.to_thread(self._guarded, draft.keep, self.path(sha256))
+            await asyncio.to_thread(self._guarded, draft.keep, self.path(sha256), self._naming)
         finally:
             draft.drop()
         return sha256, draft.size
+
+    async def keep_tidy(self, named: Named, clock: Clock) -> None:
+        """Remove what nothing names, now and every day, for ever."""
+        never = asyncio.Event()
+        while True:
+            try:
+                count = await self.remove_unnamed(named, clock.now() - UNNAMED_FOR)
+                log.info("blobs.swept", extra={"count": count})
+            except StoreError as error:
+                log.warning("blobs.unswept", extra={"why": str(error)})
+            await clock.wait(never, UNNAMED_FOR.total_seconds())
+
+    async def remove_unnamed(self, named: Named, before: datetime) -> int:
+        """Remove the files that were written before an instant and that nothing names.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            StoreError: The disk or the store refused.
+        """
+        oldest = before.timestamp()
+        found = await asyncio.to_thread(self._guarded, self._older, oldest)
+        removed = 0
+        for start in range(0, len(found), _PART):
+            part = found[start : start + _PART]
+            kept = await named(part)
+            unnamed = [sha256 for sha256 in part if sha256 not in kept]
+            removed += await asyncio.to_thread(self._guarded, self._remove, unnamed, oldest)
+        return removed
+
+    def _older(self, oldest: float) -> list[str]:
+        files = (entry for folder in self._root.iterdir() for entry in folder.iterdir())
+        return [
+            entry.name
+            for entry in files
+            if _SHA256.fullmatch(entry.name) and entry.stat().st_mtime < oldest
+        ]
+
+    def _remove(self, names: Sequence[str], oldest: float) -> int:
+        removed = 0
+        for name in names:
+            path = self.path(name)
+            with self._naming:
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def _sweep(self) -> None:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,11 +153,13 @@ class Blobs:
         for left in folder.iterdir():
             left.unlink()
 
-    def _guarded(self, act: Callable[..., None], *values: object) -> None:
+    def _guarded(self, act: Callable[..., T], *values: object) -> T:
         try:
-            act(*values)
+            return act(*values)
         except OSError as error:
-            raise StoreError(f"{self._root}: a file cannot be kept: {error.strerror}") from error
+            raise StoreError(
+                f"{self._root}: a file cannot be kept or removed: {error.strerror}"
+            ) from error
 
 
 class _Draft:
@@ -111,7 +181,7 @@ class _Draft:
         self.size += len(chunk)
         self.digest.update(chunk)
 
-    def keep(self, final: Path) -> None:
+    def keep(self, final: Path, naming: threading.Lock) -> None:
         """Force the file to the disk and give it its name, there too."""
         self.append(b"")  # an empty file is a file
         if self._file is not None:
@@ -119,7 +189,8 @@ class _Draft:
         if not final.parent.is_dir():
             final.parent.mkdir(mode=0o700, exist_ok=True)
             _force(final.parent.parent)
-        self._path.replace(final)
+        with naming:
+            self._path.replace(final)
         _force(final.parent)
 
     def drop(self) -> None:

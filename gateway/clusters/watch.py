@@ -23,6 +23,8 @@ STEPS = frozenset({3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000})
 #: Tickets looked at in one round, and seconds between rounds: a flood is looked through behind it.
 _ROUND = 40
 _PAUSE_S = 1.0
+#: Days before tomorrow that tickets may still be added to.
+_LATEST = 2
 
 
 class ClusterWatch:
@@ -40,43 +42,41 @@ class ClusterWatch:
         self._outbox = outbox
         self._index = index or ClusterIndex()
         self._seen: dict[str, str] = {}  #: by day, the last number looked at
-        self._ended = asyncio.Event()
+        self._caught_up = False
 
     async def run(self) -> None:
-        """Look through what comes until `stop`; the store's failures are waited out."""
-        while not self._ended.is_set():
+        """Look through what comes until cancelled; the store's failures are waited out."""
+        never = asyncio.Event()
+        while True:
             try:
                 looked_at = await self.look()
             except StoreError as error:
                 log.warning("clusters.store_failed", extra={"why": type(error).__name__})
                 looked_at = 0
             if looked_at < _ROUND:
-                await self._clock.wait(self._ended, _PAUSE_S)
+                await self._clock.wait(never, _PAUSE_S)
             else:
                 await asyncio.sleep(0)
-
-    def stop(self) -> None:
-        """Let `run` return after the round that is under way."""
-        self._ended.set()
 
     async def look(self) -> int:
         """Look at the next tickets, and return how many there were."""
         for day in self._days():
-            after = self._seen.get(day, day)
-            found = await self._store.numbered(after, day, _ROUND)
+            found = await self._store.numbered(day, self._seen.get(day), _ROUND)
             for stored in found:
                 await self._take(stored)
                 self._seen[day] = stored.number
                 await asyncio.sleep(0)  # between two, the loop is everybody's
             if found:
                 return len(found)
+        self._caught_up = True
         return 0
 
     def _days(self) -> list[str]:
-        """Return the days whose tickets may still be of a cluster, oldest first."""
+        """Return the days to look through, oldest first: all at first, then the latest."""
         # A day more on both sides: a ticket's day is the instance's, ours is counted in UTC.
         today = self._clock.now() + timedelta(days=1)
-        days = [f"{today - timedelta(days=back):%Y%m%d}" for back in range(WINDOW.days + 2, -1, -1)]
+        back = _LATEST if self._caught_up else WINDOW.days + 1
+        days = [f"{today - timedelta(days=ago):%Y%m%d}" for ago in range(back, -1, -1)]
         self._seen = {day: number for day, number in self._seen.items() if day in days}
         return days
 

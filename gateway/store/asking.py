@@ -1,5 +1,6 @@
 """Turns the changes of `gateway.store.base` into what a writer is asked to do."""
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -29,6 +30,7 @@ from gateway.store.ops import (
 from normalizer.errors import StoreError
 
 _encode = msgspec.json.Encoder().encode
+_SHA256 = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 
 
 def encode(value: object) -> bytes:
@@ -53,21 +55,30 @@ def adding(acceptance: Acceptance) -> AddTicket:
         raise StoreError("an acceptance without an event: nothing was written")
     ticket = acceptance.ticket
     channel = ticket.channel
-    return AddTicket(
+    events = event_rows(acceptance.events)
+    deliveries = delivery_rows(acceptance.deliveries)
+    row = (
         ticket.id,
-        int(acceptance.number_on),
         channel.kind,
         channel.account,
         acceptance.key,
         channel.thread,
         to_us(ticket.received_at),
         acceptance.digest,
+        *events[0],
         encode(ticket),
         acceptance.raw_type,
         acceptance.raw,
-        event_rows(acceptance.events),
-        delivery_rows(acceptance.deliveries),
+    )
+    return AddTicket(
+        ticket.id,
+        int(acceptance.number_on),
+        events[-1][0],
+        row,
+        events[1:],
+        deliveries,
         _reports(acceptance.reports) if acceptance.reports else (),
+        tuple([file.sha256 for file in ticket.attachments]) if ticket.attachments else (),
     )
 
 
@@ -77,13 +88,24 @@ def changing(change: Change) -> ChangeTicket:
     Raises:
         StoreError: An event or an incident cannot be encoded.
     """
+    events = event_rows(change.events)
     return ChangeTicket(
         change.ticket_id,
-        event_rows(change.events),
+        events,
         delivery_rows(change.deliveries),
         _reports(change.reports),
         change.if_version,
+        _named_in(events),
     )
+
+
+def _named_in(events: Iterable[EventRow]) -> tuple[str, ...]:
+    """Return the hashes of the files that events name.
+
+    Whatever their details look like: within a JSON string the quotes would be escaped.
+    """
+    details = [row[4] for row in events if row[4] is not None]
+    return tuple([found.decode() for one in details for found in _SHA256.findall(one)])
 
 
 def stepping(change: IncidentChange) -> StepIncident:
@@ -174,4 +196,9 @@ def _reports(reports: Iterable[IncidentReport]) -> tuple[Report, ...]:
 
 def is_urgent(asked: Acceptance | Change) -> bool:
     """Return whether this goes before ordinary changes."""
-    return bool(asked.reports) or any(new.lane is Lane.EMERGENCY for new in asked.deliveries)
+    if asked.reports:
+        return True
+    for new in asked.deliveries:  # noqa: SIM110 - a generator costs more than all of this
+        if new.lane is Lane.EMERGENCY:
+            return True
+    return False

@@ -252,6 +252,10 @@ class Store(Protocol):
         """
         ...
 
+    async def numbered(self, day: str, after: str | None, limit: int) -> list[StoredTicket]:
+        """Return tickets of a day, ``YYYYMMDD``, by number, behind the number ``after``."""
+        ...
+
     async def conversation(
         self, channel: str, account: str, thread: str, since: datetime
     ) -> list[StoredTicket]:
@@ -332,6 +336,10 @@ class Store(Protocol):
 
     async def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""
+        ...
+
+    async def attached(self, hashes: Sequence[str]) -> set[str]:
+        """Return those of these SHA-256 that a ticket or what was added to one names."""
         ...
 
     async def counts(self) -> dict[str, int]:

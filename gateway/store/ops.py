@@ -30,6 +30,15 @@ EventRow = tuple[int, str, str, str | None, bytes | None, str | None]
 DeliveryRow = tuple[str, str, int, str, int, bytes | None]
 
 
+#: id, channel, account, key, thread, received at, digest; its first event; the ticket as JSON, media
+#: type of the raw message, the message: as the columns of a stored ticket are ordered.
+TicketRow = tuple[
+    str, str, str, str | None, str | None, int, str,
+    int, str, str, str | None, bytes | None, str | None,
+    bytes, str, bytes,
+]  # fmt: skip
+
+
 class Op(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """One change; a subclass's name is its tag."""
 
@@ -52,18 +61,12 @@ class AddTicket(Op, frozen=True, array_like=True, tag=True):
 
     id: str
     day: int
-    channel: str
-    account: str
-    key: str | None
-    thread: str | None
-    received_at: int
-    digest: str
-    body: bytes
-    raw_type: str
-    raw: bytes
-    events: tuple[EventRow, ...]
+    at: int  #: of its last event
+    row: TicketRow
+    more: tuple[EventRow, ...]  #: its events behind the first one
     deliveries: tuple[DeliveryRow, ...]
     reports: tuple[Report, ...]
+    files: tuple[str, ...]  #: SHA-256 of what it names
 
 
 class ChangeTicket(Op, frozen=True, array_like=True, tag=True):
@@ -74,6 +77,7 @@ class ChangeTicket(Op, frozen=True, array_like=True, tag=True):
     deliveries: tuple[DeliveryRow, ...]
     reports: tuple[Report, ...]
     if_version: int | None
+    files: tuple[str, ...]
 
 
 class StepIncident(Op, frozen=True, array_like=True, tag=True):

@@ -6,6 +6,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_VALUES = re.compile(r"VALUES \(([?0-9, ]+)\)")
 _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _HERE = "gateway.store"
 
@@ -24,6 +25,20 @@ def load(name: str) -> Mapping[str, str]:
             raise ValueError(f"queries/{name}.sql: {key} is there twice")
         statements[key] = body.strip()
     return MappingProxyType(statements)
+
+
+def widened(statement: str, rows: int) -> str:
+    """Return an ``INSERT … VALUES (?1, … ?n)`` statement that takes so many rows at once.
+
+    Their bindings follow each other row by row.
+    """
+    head, group, tail = _VALUES.split(statement, maxsplit=1)
+    width = group.count("?")
+    groups = (
+        "(" + ", ".join([f"?{n}" for n in range(row * width + 1, (row + 1) * width + 1)]) + ")"
+        for row in range(rows)
+    )
+    return f"{head}VALUES {', '.join(groups)}{tail}"
 
 
 def migrations() -> tuple[str, ...]:

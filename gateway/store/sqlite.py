@@ -29,9 +29,10 @@ from gateway.store.ops import from_us, to_us
 from gateway.store.sqlite_commit import Committer
 from gateway.store.sqlite_file import check_version, lock_of, meaning, prepare, take_lock
 from gateway.store.sqlite_process import ProcessEngine
-from gateway.store.sqlite_read import Reader, delivery_of
+from gateway.store.sqlite_read import Reader, claimed, delivery_of
 from gateway.store.writer import Engine, Line, ThreadEngine
 from normalizer.errors import ConfigError, StoreError
+from normalizer.number import parse
 
 T = TypeVar("T")
 
@@ -178,14 +179,17 @@ class SqliteStore:
 
     async def add(self, acceptance: Acceptance) -> Added:
         """Write a ticket with its number, or return the one that was written under its key."""
-        op = asking.adding(acceptance)
-        number, ticket_id, duplicate, digest, incidents, leased = await self._write(
-            op, urgent=asking.is_urgent(acceptance)
-        )
+        result = await self._write(asking.adding(acceptance), urgent=asking.is_urgent(acceptance))
+        ticket_id, digest = acceptance.ticket.id, acceptance.digest
+        if isinstance(result, str):
+            return Added(id=ticket_id, number=result, duplicate=False, digest=digest)
+        number, stored, incidents, leased = result
+        if stored is not None:
+            ticket_id, digest = stored
         return Added(
             id=ticket_id,
             number=number,
-            duplicate=duplicate,
+            duplicate=stored is not None,
             digest=digest,
             incidents=tuple(incidents),
             leased=tuple(map(delivery_of, leased)),
@@ -204,7 +208,8 @@ class SqliteStore:
     ) -> list[Delivery]:
         """Lease due deliveries, oldest first, at most one of a stream."""
         op = ops.Claim(destination, int(lane), to_us(now), limit, to_us(lease_until))
-        return list(map(delivery_of, await self._write(op, urgent=lane is Lane.EMERGENCY)))
+        rows = await self._write(op, urgent=lane is Lane.EMERGENCY)
+        return list(map(delivery_of, claimed(rows)))
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Record what became of claimed deliveries."""
@@ -234,6 +239,12 @@ class SqliteStore:
         """Return tickets in the order in which they were committed, behind the one with id ``after``."""
         return await self._read(lambda reader: reader.page(after, limit))
 
+    async def numbered(self, day: str, after: str | None, limit: int) -> list[StoredTicket]:
+        """Return tickets of a day, ``YYYYMMDD``, by number, behind the number ``after``."""
+        found = parse(after) if after is not None else None
+        count = found[1] if found else 0
+        return await self._read(lambda reader: reader.numbered(int(day), count, limit))
+
     async def conversation(
         self, channel: str, account: str, thread: str, since: datetime
     ) -> list[StoredTicket]:
@@ -244,6 +255,10 @@ class SqliteStore:
     async def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""
         return await self._read(lambda reader: reader.raw(ticket_id))
+
+    async def attached(self, hashes: Sequence[str]) -> set[str]:
+        """Return those of these SHA-256 that a ticket or what was added to one names."""
+        return await self._read(lambda reader: reader.attached(hashes))
 
     async def next_due(self, destination: str, lane: Lane) -> datetime | None:
         """Return when the next delivery becomes due; None when there is none."""
@@ -298,9 +313,9 @@ class SqliteStore:
 def _handed_out(op: ops.AnyOp, result: Any) -> Sequence[Any]:
     """Return the rows of the deliveries that an answer hands to its asker."""
     if isinstance(op, ops.Claim):
-        rows: Sequence[Any] = result
-        return rows
-    return result[-1] if isinstance(op, (ops.AddTicket, ops.ChangeTicket)) else ()
+        return claimed(result)
+    plain = isinstance(result, str) or not isinstance(op, (ops.AddTicket, ops.ChangeTicket))
+    return () if plain else result[-1]
 
 
 def _changed(result: Sequence[Any]) -> Changed:

@@ -1,28 +1,47 @@
 """One transaction under way: sequence numbers, rows not handed to SQLite yet, counts."""
 
+import json
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import apsw
 import msgspec
 
-from gateway.store.ops import DeliveryRow, EventRow
-from gateway.store.sql import load
+from gateway.store.ops import DeliveryRow, EventRow, TicketRow
+from gateway.store.sql import load, widened
 
 SQL = load("write")
 
 #: How long a delivery that is handed out with the answer of `Store.add` stays leased.
 LEASE_US = 30_000_000
 
-#: A ticket's row id is the day times this plus the count.
+#: A ticket's number without its check digit is the day times this plus the count.
 SPAN = 10**10
+
+#: Rows that one statement writes. Each call into SQLite gives the interpreter's lock to the loop,
+#: which gives it back when it pleases: so a batch is written by few calls.
+WIDTHS = (64, 32, 16, 8, 4, 2, 1)
+
+
+def _wide(name: str) -> Mapping[int, str]:
+    return MappingProxyType({rows: widened(SQL[name], rows) for rows in WIDTHS})
+
+
+_ADD_TICKETS = _wide("add_ticket")
+_ADD_DELIVERIES = _wide("add_delivery")
+TICKET_COLUMNS = 18
+DELIVERY_COLUMNS = 14
 
 
 class Origin(msgspec.Struct, frozen=True):
     """The event that deliveries tell of."""
 
-    stream: str
-    ticket: str | None  #: None: the stream itself
+    stream: int
+    subject: str  #: id of the ticket or incident that ``stream`` stands for
+    ticket: int
+    ticket_id: str
     event_seq: int
     at: int
     fresh: bool  #: the stream is new: no older delivery of it can be waiting
@@ -36,8 +55,8 @@ class Repeated(Exception):
 class Batch:
     """Changes of one transaction.
 
-    Tickets, events and deliveries are collected and written by three calls in the end, or before
-    a change that reads them. Repeats are rare, so tickets are taken for new ones until then.
+    Tickets, events and deliveries are collected and written by few calls in the end, or before a
+    change that reads them. Repeats are rare, so tickets are taken for new ones until then.
 
     Args:
         leasing: The asker will deliver what it is handed.
@@ -46,15 +65,17 @@ class Batch:
 
     def __init__(self, cursor: apsw.Cursor, *, leasing: bool, closely: bool) -> None:
         self.cursor = cursor
-        self.closely = closely
+        self._closely = closely
         self._leasing = leasing
         last: tuple[int, int] = self.rows(SQL["last_seqs"])[0]
-        self._event_seq, self._delivery_seq = last
-        self._tickets: list[tuple[Any, ...]] = []
+        self._seq, self._delivery_seq = last
+        self._tickets: list[Any] = []
         self._events: list[tuple[Any, ...]] = []
-        self._deliveries: list[tuple[Any, ...]] = []
-        self.numbers: dict[int, int] = {}  #: day -> last count given out
+        self._deliveries: list[Any] = []
+        self._numbers: dict[int, int] = {}  # day -> last count given out
         self.counted: Counter[str] = Counter()
+        self.files: list[str] = []
+        self.handed: list[int] = []  #: numbers of the deliveries leased to askers
 
     def rows(self, statement: str, *bindings: Any) -> list[Any]:
         """Return all rows of a statement."""
@@ -67,68 +88,61 @@ class Batch:
         changes: int = self.cursor.connection.changes()
         return changes
 
-    def changed_by_all(self, statement: str, bindings: list[tuple[Any, ...]]) -> int:
-        """Run a statement with each of the bindings and return how many rows changed in all."""
-        connection = self.cursor.connection
-        before: int = connection.total_changes()
-        self.cursor.executemany(statement, bindings)
-        after: int = connection.total_changes()
-        return after - before
+    def _last_number(self, day: int) -> int:
+        found = self.rows(SQL["last_number"], day)
+        return found[0][0] if found else 0
 
-    def last_number(self, day: int) -> int:
-        """Return the last count given out on a day, 0 if none was."""
-        if day not in self.numbers:
-            found = self.rows(SQL["last_number"], day)
-            self.numbers[day] = found[0][0] if found else 0
-        return self.numbers[day]
+    def ticket(self, day: int, row: TicketRow) -> tuple[int, int] | None:
+        """Take a ticket on; return its sequence number and its count within the day.
 
-    def ticket(self, row: tuple[Any, ...]) -> bool:
-        """Take a ticket on; False if it turned out at once to be a repeat."""
-        if self.closely:
-            return self.changed(SQL["add_ticket"], *row) > 0
-        self._tickets.append(row)
-        return True
+        None: it turned out at once to be a repeat.
+        """
+        count = (self._numbers.get(day) or self._last_number(day)) + 1
+        seq = self._seq + 1
+        if self._closely:
+            if not self.changed(_ADD_TICKETS[1], seq, day * SPAN + count, *row):
+                return None
+        else:
+            self._tickets += (seq, day * SPAN + count, *row)
+        self._seq = seq
+        self._numbers[day] = count
+        self.counted["tickets"] += 1
+        return seq, count
 
-    def event(self, stream: str, version: int, row: EventRow) -> int:
-        """Take an event on and return its sequence number."""
-        self._event_seq = seq = self._event_seq + 1
-        self._events.append((seq, stream, version, *row))
+    def event(self, stream: int | None, version: int, row: EventRow) -> int:
+        """Take an event on and return its sequence number, which a new stream (None) has too."""
+        self._seq = seq = self._seq + 1
+        self._events.append((seq, seq if stream is None else stream, version, *row))
         return seq
 
-    def deliver(self, rows: tuple[DeliveryRow, ...], origin: Origin) -> list[tuple[Any, ...]]:
+    def deliver(self, rows: Sequence[DeliveryRow], origin: Origin) -> list[tuple[Any, ...]]:
         """Take deliveries on and return those handed out at once, as a claim returns them."""
         leased = []
         seen: set[str] = set()
-        lease_until = origin.at + LEASE_US if origin.lease and self._leasing else 0
-        for new_id, destination, lane, kind, due_at, data in rows:
+        about = (origin.stream, origin.ticket, origin.event_seq, origin.at)
+        until = origin.at + LEASE_US if origin.lease and self._leasing else 0
+        for row in rows:
+            _, destination, lane, _, due_at, _ = row
             turn = destination not in seen and (origin.fresh or self._first(destination, origin))
             seen.add(destination)
             if lane == 0 and not turn:
                 self.flush()
                 self.rows(SQL["hurry"], destination, origin.stream, origin.at)
             self._delivery_seq = seq = self._delivery_seq + 1
-            head = (seq, new_id, destination, lane, kind, origin.stream)
-            tail = (origin.event_seq, origin.at)
-            if turn and lane == 0 and lease_until and due_at <= origin.at:
-                leased.append(
-                    (
-                        *head,
-                        origin.ticket or origin.stream,
-                        *tail,
-                        0,
-                        due_at,
-                        data,
-                        None,
-                        "leased",
-                        None,
-                    )
-                )
-                times = (due_at, lease_until, "leased")
+            if turn and lane == 0 and until and due_at <= origin.at:
+                leased.append(_handed(seq, row, origin))
+                self._deliveries += (seq, *row, *about, until, "leased", 1)
             else:
-                times = (due_at, due_at, "due")
-            self._deliveries.append((*head, origin.ticket, *tail, *times, int(turn), data))
+                self._deliveries += (seq, *row, *about, due_at, "due", int(turn))
         self.counted["due"] += len(rows)
+        self.handed += [one[0] for one in leased]
         return leased
+
+    def deliver_first(self, row: DeliveryRow, stream: int, at: int) -> None:
+        """Take the one ordinary delivery on that tells of a new ticket's only event."""
+        self._delivery_seq = seq = self._delivery_seq + 1
+        self._deliveries += (seq, *row, stream, stream, stream, at, row[4], "due", 1)
+        self.counted["due"] += 1
 
     def _first(self, destination: str, origin: Origin) -> bool:
         self.flush()
@@ -146,19 +160,43 @@ class Batch:
             self.cursor.executemany(SQL["add_event"], self._events)
             self._events = []
         if self._deliveries:
-            self.cursor.executemany(SQL["add_delivery"], self._deliveries)
+            for statement, bindings in _parts(_ADD_DELIVERIES, self._deliveries, DELIVERY_COLUMNS):
+                self.cursor.execute(statement, bindings)
             self._deliveries = []
 
     def _flush_tickets(self) -> None:
-        if self.changed_by_all(SQL["add_ticket"], self._tickets) != len(self._tickets):
-            raise Repeated
+        connection = self.cursor.connection
+        for statement, bindings in _parts(_ADD_TICKETS, self._tickets, TICKET_COLUMNS):
+            self.cursor.execute(statement, bindings)
+            if connection.changes() * TICKET_COLUMNS != len(bindings):
+                raise Repeated
         self._tickets = []
 
     def finish(self) -> None:
         """Hand everything to SQLite, the counts and the last numbers too."""
         self.flush()
-        if self.numbers:
-            self.cursor.executemany(SQL["set_number"], list(self.numbers.items()))
-        counts = [item for item in self.counted.items() if item[1]]
+        if self._numbers:
+            self.cursor.executemany(SQL["set_number"], list(self._numbers.items()))
+        if self.files:
+            self.rows(SQL["add_attachments"], json.dumps(self.files))
+        counts = {name: by for name, by in self.counted.items() if by}
         if counts:
-            self.cursor.executemany(SQL["count"], counts)
+            self.rows(SQL["count"], json.dumps(counts))
+
+
+def _handed(seq: int, row: DeliveryRow, origin: Origin) -> tuple[Any, ...]:
+    new_id, destination, lane, kind, due_at, data = row
+    who = (seq, new_id, destination, lane, kind, origin.subject, origin.ticket_id)
+    return (*who, origin.event_seq, origin.at, 0, due_at, data, None, "leased", None)
+
+
+def _parts(
+    wide: Mapping[int, str], values: list[Any], columns: int
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield the statements that write rows, flat in one list, and the bindings of each."""
+    start = 0
+    for rows in WIDTHS:
+        step = rows * columns
+        while len(values) - start >= step:
+            yield wide[rows], values[start : start + step]
+            start += step

@@ -32,75 +32,79 @@ def number_of(nr: int) -> str:
     return make(str(day), count)
 
 
-def add_ticket(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
-    """Return (number, id, duplicate, digest, incidents, leased rows)."""
-    count = batch.last_number(op.day) + 1
-    nr = op.day * SPAN + count
-    who = (nr, op.id, op.channel, op.account, op.key, op.thread)
-    if not batch.ticket((*who, op.received_at, op.digest, op.body, op.raw_type, op.raw)):
+def add_ticket(batch: Batch, op: AddTicket) -> str | tuple[Any, ...]:
+    """Return a plain new ticket's number, of others (number, stored, incidents, leased rows).
+
+    ``stored`` is None of a new ticket, else the id and the digest of the one that is there.
+    """
+    taken = batch.ticket(op.day, op.row)
+    if taken is None:
         return _stored_under_key(batch, op)
-    batch.numbers[op.day] = count
-    batch.counted["tickets"] += 1
-    seq, at = 0, op.received_at
-    for version, event in enumerate(op.events, start=1):
-        seq, at = batch.event(op.id, version, event), event[0]
-    leased = batch.deliver(op.deliveries, Origin(op.id, None, seq, at, fresh=True, lease=True))
-    incidents: list[str] = []
+    stream, count = taken
+    number = make(str(op.day), count)
+    batch.files += op.files
+    if len(op.deliveries) == 1 and op.deliveries[0][2] and not op.more and not op.reports:
+        batch.deliver_first(op.deliveries[0], stream, op.at)  # as nearly always
+        return number
+    seq = stream
+    for version, event in enumerate(op.more, start=2):
+        seq = batch.event(stream, version, event)
+    ticket = (stream, op.id)
+    origin = Origin(*ticket, *ticket, seq, op.at, fresh=True, lease=True)
+    leased = batch.deliver(op.deliveries, origin)
     if op.reports:
         batch.flush()
-        incidents, more = _report_all(batch, op.reports, op.id, at)
-        leased += more
-    return (make(str(op.day), count), op.id, False, op.digest, incidents, leased)
+    incidents, more = _report_all(batch, op.reports, ticket, op.at)
+    return (number, None, incidents, leased + more)
 
 
 def _stored_under_key(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
-    nr, ticket_id, digest = batch.rows(SQL["ticket_of_key"], op.channel, op.account, op.key)[0]
-    incidents = [row[0] for row in batch.rows(SQL["incidents_of_ticket"], ticket_id)]
-    return (number_of(nr), ticket_id, True, digest, incidents, [])
+    nr, ticket_id, digest, seq = batch.rows(SQL["ticket_of_key"], *op.row[1:4])[0]
+    incidents = [found[0] for found in batch.rows(SQL["incidents_of_ticket"], seq)]
+    return (number_of(nr), (ticket_id, digest), incidents, [])
 
 
-def _report_all(batch: Batch, reports: tuple[Report, ...], ticket_id: str, at: int) -> Reported:
+def _report_all(
+    batch: Batch, reports: tuple[Report, ...], ticket: tuple[int, str], at: int
+) -> Reported:
     incidents, leased = [], []
     for report in reports:
-        incident, rows = _report(batch, report, ticket_id, at)
+        incident, rows = _report(batch, report, ticket, at)
         incidents.append(incident)
         leased += rows
     return incidents, leased
 
 
 def _report(
-    batch: Batch, report: Report, ticket_id: str, at: int
+    batch: Batch, report: Report, ticket: tuple[int, str], at: int
 ) -> tuple[str, list[tuple[Any, ...]]]:
-    found = batch.rows(SQL["incident_now"], report.incident_id)
-    if not found:
-        return _raise(batch, report, report.incident_id, ticket_id, at)
-    state, version, _ = found[0]
-    if state == "closed":
-        return _raise(batch, report, report.fresh_id, ticket_id, at)
     incident = report.incident_id
-    batch.rows(SQL["incident_version"], incident, version + 1)
-    event = (at, "joined", "gateway", None, report.data, None)
-    seq = batch.event(incident, version + 1, event)
-    batch.rows(SQL["add_report"], seq, incident, ticket_id)
-    origin = Origin(incident, ticket_id, seq, at, fresh=False, lease=True)
+    found = batch.rows(SQL["incident_now"], incident)
+    if not found:
+        return _raise(batch, report, incident, ticket, at)
+    stream, state, version, _ = found[0]
+    if state == "closed":
+        return _raise(batch, report, report.fresh_id, ticket, at)
+    batch.rows(SQL["incident_version"], stream, version + 1)
+    seq = batch.event(stream, version + 1, (at, "joined", "gateway", None, report.data, None))
+    batch.rows(SQL["add_report"], seq, stream, ticket[0])
+    origin = Origin(stream, incident, *ticket, seq, at, fresh=False, lease=True)
     return incident, batch.deliver(report.on_join, origin)
 
 
 def _raise(
-    batch: Batch, report: Report, incident: str, ticket_id: str, at: int
+    batch: Batch, report: Report, incident: str, ticket: tuple[int, str], at: int
 ) -> tuple[str, list[tuple[Any, ...]]]:
-    batch.rows(
-        SQL["add_incident"], incident, report.service, "raised", at, report.ladder_at, report.body
-    )
-    event = (at, "raised", "gateway", None, report.data, None)
-    seq = batch.event(incident, 1, event)
-    batch.rows(SQL["add_report"], seq, incident, ticket_id)
+    seq = batch.event(None, 1, (at, "raised", "gateway", None, report.data, None))
+    what = (report.service, "raised", at, report.ladder_at, report.body)
+    batch.rows(SQL["add_incident"], seq, incident, *what)
+    batch.rows(SQL["add_report"], seq, seq, ticket[0])
     batch.counted["incidents_open"] += 1
-    origin = Origin(incident, ticket_id, seq, at, fresh=True, lease=True)
+    origin = Origin(seq, incident, *ticket, seq, at, fresh=True, lease=True)
     return incident, batch.deliver(report.on_raise, origin)
 
 
-def _is_known(batch: Batch, stream: str, events: tuple[EventRow, ...]) -> bool:
+def _is_known(batch: Batch, stream: int, events: tuple[EventRow, ...]) -> bool:
     keys = [event[-1] for event in events if event[-1] is not None]
     if keys:
         batch.flush()
@@ -110,23 +114,26 @@ def _is_known(batch: Batch, stream: str, events: tuple[EventRow, ...]) -> bool:
 def change_ticket(batch: Batch, op: ChangeTicket) -> tuple[Any, ...]:
     """Return (written, duplicate, incidents, leased rows)."""
     batch.flush()
-    version = batch.rows(SQL["ticket_version"], op.ticket_id)[0][0]
-    if version is None:
+    found = batch.rows(SQL["ticket_version"], op.ticket_id)
+    if not found:
         raise StoreError(f"there is no ticket {op.ticket_id}: nothing was written")
     if not op.events:
         raise StoreError(f"a change of ticket {op.ticket_id} without an event: nothing was written")
-    if _is_known(batch, op.ticket_id, op.events):
+    stream, version = found[0]
+    if _is_known(batch, stream, op.events):
         return (False, True, [], [])
     if op.if_version is not None and op.if_version != version:
         return (False, False, [], [])
     seq = 0
     for event in op.events:
         version += 1
-        seq = batch.event(op.ticket_id, version, event)
+        seq = batch.event(stream, version, event)
+    batch.files += op.files
     at = op.events[-1][0]
-    origin = Origin(op.ticket_id, None, seq, at, fresh=False, lease=True)
+    ticket = (stream, op.ticket_id)
+    origin = Origin(*ticket, *ticket, seq, at, fresh=False, lease=True)
     leased = batch.deliver(op.deliveries, origin)
-    incidents, more = _report_all(batch, op.reports, op.ticket_id, at)
+    incidents, more = _report_all(batch, op.reports, ticket, at)
     return (True, False, incidents, leased + more)
 
 
@@ -136,60 +143,62 @@ def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
     found = batch.rows(SQL["incident_now"], incident)
     if not found:
         raise StoreError(f"there is no incident {incident}: nothing was written")
-    state, version, desk = found[0]
-    if _is_known(batch, incident, (op.event,)):
+    stream, state, version, desk = found[0]
+    if _is_known(batch, stream, (op.event,)):
         return (False, True, [], [])
-    if op.if_version is not None and _moved_on(batch, incident, op.if_version, version):
+    if op.if_version is not None and _moved_on(batch, stream, op.if_version, version):
         return (False, False, [], [])
     at = op.event[0]
     rung_from = at if op.rung_from is None and op.desk != desk else op.rung_from
     values = (op.state, op.desk, op.rung, op.ladder_at, rung_from)
-    batch.rows(SQL["step_incident"], incident, version + 1, *values)
+    batch.rows(SQL["step_incident"], stream, version + 1, *values)
     batch.counted["incidents_open"] += (state == "closed") - (op.state == "closed")
-    seq = batch.event(incident, version + 1, op.event)
-    ticket_id = batch.rows(SQL["first_report"], incident)[0][0]
-    origin = Origin(incident, ticket_id, seq, at, fresh=False, lease=False)
+    seq = batch.event(stream, version + 1, op.event)
+    first: tuple[int, str] = batch.rows(SQL["first_report"], stream)[0]
+    origin = Origin(stream, incident, *first, seq, at, fresh=False, lease=False)
     batch.deliver(op.deliveries, origin)
     return (True, False, [incident], [])
 
 
-def _moved_on(batch: Batch, incident: str, expected: int, version: int) -> bool:
+def _moved_on(batch: Batch, stream: int, expected: int, version: int) -> bool:
     """Return whether more than reports that joined has come since a version."""
     if expected >= version:
         return expected > version
     batch.flush()
-    return bool(batch.rows(SQL["stepped_since"], incident, expected))
+    return bool(batch.rows(SQL["stepped_since"], stream, expected))
 
 
-def claim(batch: Batch, op: Claim) -> list[Any]:
-    """Return the rows claimed, oldest first."""
+def claim(batch: Batch, op: Claim) -> str:
+    """Return the rows claimed, as a JSON array."""
     batch.flush()
-    rows = batch.rows(SQL["claimable"], op.destination, op.lane, op.now, op.limit)
-    batch.cursor.executemany(SQL["lease"], [(row[0], op.lease_until) for row in rows])
-    return sorted(rows, key=lambda row: (row[10], row[0]))
+    found = batch.rows(SQL["claimable"], op.destination, op.lane, op.now, op.limit)
+    rows, seqs = found[0]
+    if seqs != "[]":
+        batch.rows(SQL["lease"], seqs, op.lease_until)
+        batch.handed += json.loads(seqs)
+    return str(rows)
 
 
 def settle(batch: Batch, op: Settle) -> None:
     """Write outcomes, and let the next of each finished delivery's stream have its turn."""
     batch.flush()
-    done, others = [], []
+    finished, others = [], []
     for outcome in op.outcomes:
         if outcome[1] not in ("done", "due", "dead"):
             raise StoreError(f"a delivery cannot become {outcome[1]!r}: nothing was written")
         if outcome[1] == "done":
-            done.append((outcome[0],))
+            finished.append(outcome[0])
         else:
             others.append(outcome)
-    finished = [seq for (seq,) in done]
-    batch.counted["due"] -= batch.changed_by_all(SQL["settle_done"], done)
+    if finished:
+        batch.counted["due"] -= batch.changed(SQL["settle_done"], json.dumps(finished))
     for seq, state, *more in others:
         if batch.changed(SQL["settle"], seq, state, *more) and state == "dead":
             finished.append(seq)
             batch.counted["dead"] += 1
             batch.counted["due"] -= 1
     # Settled before or not, asking for successors does no harm: see the statement.
-    waited_for = batch.rows(SQL["with_successors"], json.dumps(finished))
-    if waited_for:
+    if finished and (waited_for := batch.rows(SQL["with_successors"], json.dumps(finished))):
         batch.cursor.executemany(SQL["promote"], waited_for)
 
 

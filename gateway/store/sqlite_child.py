@@ -1,4 +1,6 @@
-"""The writer process: ``python -m gateway.store.sqlite_child SOCKET PATH BUSY_S PARENT``.
+"""The writer process: ``python -m gateway.store.sqlite_child SOCKET PATH BUSY_S PARENT LOST``.
+
+LOST is the number of the batch that an earlier writer may have written without an answer, 0 of none.
 
 Started by `gateway.store.sqlite_process` only. It ends when the socket closes or its parent dies.
 """
@@ -9,6 +11,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
@@ -24,8 +27,9 @@ from normalizer.errors import StoreError
 PR_SET_PDEATHSIG = 1
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_batch = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
-_decode_op = msgspec.msgpack.Decoder(AnyOp).decode
+_decode_batch = msgspec.msgpack.Decoder(tuple[int, list[AnyOp]]).decode
+_decode_parts = msgspec.msgpack.Decoder(tuple[int, list[msgspec.Raw]]).decode
+_decode_op: Callable[[msgspec.Raw], AnyOp] = msgspec.msgpack.Decoder(AnyOp).decode
 
 
 def die_with(parent: int) -> None:
@@ -36,15 +40,20 @@ def die_with(parent: int) -> None:
         sys.exit(1)
 
 
-def unpack(frame: bytes) -> list[AnyOp]:
-    """Return the changes of a frame; one that does not fit its type is replaced by `Broken`."""
-    ops: list[AnyOp] = []
-    for raw in _decode_batch(frame):
-        try:
-            ops.append(_decode_op(raw))
-        except msgspec.ValidationError:
-            ops.append(Broken("this change has a value of a wrong type; it is a program's fault"))
-    return ops
+def unpack(frame: bytes) -> tuple[int, list[AnyOp]]:
+    """Return a batch's number and changes; one that does not fit its type becomes `Broken`."""
+    try:
+        return _decode_batch(frame)
+    except msgspec.ValidationError:
+        number, parts = _decode_parts(frame)
+        return number, [_unpacked(part) for part in parts]
+
+
+def _unpacked(part: msgspec.Raw) -> AnyOp:
+    try:
+        return _decode_op(part)
+    except msgspec.ValidationError:
+        return Broken("this change has a value of a wrong type; it is a program's fault")
 
 
 def _tell(connection: socket.socket, value: object) -> None:
@@ -65,14 +74,15 @@ def serve(connection: socket.socket, writer: Committer) -> None:
     """Carry out batches until the other end closes."""
     with cast("IO[bytes]", connection.makefile("rb", buffering=1 << 18)) as stream:
         while (frame := _next_frame(stream)) is not None:
-            _tell(connection, writer.run(unpack(frame)))
+            number, ops = unpack(frame)
+            _tell(connection, writer.run(ops, number))
             waiting, _, _ = select.select([connection], [], [], 0)
             writer.tidy(idle=not waiting)
 
 
 def main(arguments: list[str]) -> int:
     """Write for the parent; 0 when it is done."""
-    descriptor, path, busy_s, parent = arguments
+    descriptor, path, busy_s, parent, lost = arguments
     # The parent decides when the writer ends: signals to the whole group must not come first.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -80,6 +90,7 @@ def main(arguments: list[str]) -> int:
     with socket.socket(fileno=int(descriptor)) as connection:
         try:
             writer = Committer(Path(path), float(busy_s), owner=True)
+            writer.give_back(int(lost))
         except (apsw.Error, StoreError) as error:
             _tell(connection, meaning(error, Path(path)))
             return 1

@@ -1,5 +1,6 @@
 """Carries out batches of changes on the one connection that writes, and checkpoints."""
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from gateway.store.sqlite_batch import Batch, Repeated
+from gateway.store.sqlite_batch import SQL, Batch, Repeated
 from gateway.store.sqlite_changes import HANDLERS
 from gateway.store.sqlite_file import connect, meaning
 
@@ -33,19 +34,25 @@ class Committer:
         self._owner = owner
         self._connection = connect(path, busy_s, write=True)
         self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.set_wal_hook(self._grown)
         self._cursor = self._connection.cursor()
         self._log_pages = 0
+        self._number = 0
+        self._handed: list[int] = []
 
-    def _grown(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._log_pages = pages
-        return apsw.SQLITE_OK
-
-    def run(self, ops: Sequence[Any]) -> Answers:
+    def run(self, ops: Sequence[Any], number: int = 0) -> Answers:
         """Carry out all changes in one transaction, or, if one fails, each in its own.
 
         What has no error is durable on return; what has one left no trace.
+
+        Args:
+            ops: The changes.
+            number: What `give_back` will know this batch by, greater than any before; 0: the
+                askers live and die with this process.
         """
+        self._number, self._handed = number, []
+        return self._run(ops)
+
+    def _run(self, ops: Sequence[Any]) -> Answers:
         try:
             try:
                 return self._transaction(ops, closely=len(ops) == 1), {}
@@ -58,7 +65,7 @@ class Committer:
         results: list[Any] = []
         errors: dict[int, str] = {}
         for position, op in enumerate(ops):
-            (result,), failed = self.run((op,))
+            (result,), failed = self._run((op,))
             results.append(result)
             if failed:
                 errors[position] = failed[0]
@@ -71,16 +78,30 @@ class Committer:
             batch = Batch(cursor, leasing=self._owner, closely=closely)
             results = [HANDLERS[type(op)](batch, op) for op in ops]
             batch.finish()
+            handed = self._handed + batch.handed
+            if self._number and batch.handed:
+                batch.rows(SQL["hand_out"], self._number, json.dumps(handed))
             cursor.execute("COMMIT")
         except BaseException:
             self._cursor = self._connection.cursor()  # the old one may hold a half-read result
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        self._handed = handed
         return results
+
+    def give_back(self, number: int) -> None:
+        """Make due again what this batch leased to askers who never had its answer.
+
+        Raises:
+            apsw.Error: The disk refused.
+        """
+        self._connection.execute(SQL["give_back"], (number,))
 
     def tidy(self, *, idle: bool) -> None:
         """Copy the log into the database if it has grown; readers are not waited for."""
+        # Not by a hook, which would enter the interpreter in the middle of each commit.
+        self._log_pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
         if self._owner and self._log_pages >= (CHECKPOINT_IDLE if idle else CHECKPOINT_BUSY):
             self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 

@@ -110,6 +110,9 @@ def connect(path: Path, busy_s: float, *, write: bool) -> apsw.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 67108864")
+            # What a statement of many changes may have to undo is kept in memory: the other way
+            # is a file made and removed for each.
+            connection.execute("PRAGMA temp_store = MEMORY")
         connection.wal_autocheckpoint(0)
         connection.execute("PRAGMA cache_size = -32768")
     except apsw.Error:
@@ -157,4 +160,5 @@ def _settle_in(connection: apsw.Connection) -> None:
         (secrets.token_bytes(SECRET_OCTETS),),
     )
     connection.execute(load("write")["free_leases"])
+    connection.execute(load("write")["hand_out_nothing"])
     connection.execute("COMMIT")

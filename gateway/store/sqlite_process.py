@@ -2,7 +2,8 @@
 
 Frames on the socket are four octets of length, big-endian, and a MessagePack value. The first
 frame from the child is None once it can write, or the reason why it cannot. Then each frame to it
-is a list of changes and is answered by one frame: the list of results and the errors by position.
+is a number and a list of changes and is answered by one frame: the list of results and the errors
+by position. Of a batch whose answer never came the next child gives back what it had leased.
 """
 
 import asyncio
@@ -30,17 +31,20 @@ _decode_answers = msgspec.msgpack.Decoder(tuple[list[Any], dict[int, str]]).deco
 _decode_greeting = msgspec.msgpack.Decoder(str | None).decode
 
 
-def pack(items: list[Any]) -> bytes:
+def pack(number: int, items: list[Any]) -> bytes:
     """Return the frame of these changes; one that cannot be encoded is replaced by `Broken`."""
-    parts = []
-    for item in items:
-        try:
-            parts.append(_encode(item))
-        except (UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
-            parts.append(_encode(Broken(f"this cannot be stored: {type(error).__name__}")))
-    body = b"".join(parts)
-    # array 16 of the MessagePack specification: 0xdc and the count.
-    return b"".join(((len(body) + 3).to_bytes(4), b"\xdc", len(items).to_bytes(2), body))
+    try:
+        body = _encode((number, items))
+    except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
+        body = _encode((number, [msgspec.Raw(_part(item)) for item in items]))
+    return len(body).to_bytes(4) + body
+
+
+def _part(item: Any) -> bytes:
+    try:
+        return _encode(item)
+    except (UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
+        return _encode(Broken(f"this cannot be stored: {type(error).__name__}"))
 
 
 class ProcessEngine(asyncio.Protocol):
@@ -58,6 +62,8 @@ class ProcessEngine(asyncio.Protocol):
         self._restart: asyncio.Task[None] | None = None
         self._held: list[Any] = []  #: a batch that waits for a new child
         self._live = False  #: there is a child that can write
+        self._number = 0  #: of the newest batch that was sent
+        self._lost = 0  #: the batch whose answer never came; 0: none
 
     @classmethod
     async def start(
@@ -88,14 +94,16 @@ class ProcessEngine(asyncio.Protocol):
         except StoreError:
             await self._reap()
             raise
+        self._lost = 0
         self._live = True
 
     def _fork(self, descriptor: int) -> subprocess.Popen[bytes]:
         # Not in a helper thread: the child dies with the very thread that made it.
         module = ("-m", "gateway.store.sqlite_child", str(descriptor))
         held = (descriptor,) if self._lock is None else (descriptor, self._lock)
+        arguments = [*self._arguments, str(self._lost)]
         return subprocess.Popen(  # noqa: S603 - our own module in our own interpreter
-            [sys.executable, "-P", *module, *self._arguments],
+            [sys.executable, "-P", *module, *arguments],
             pass_fds=held,
             stdin=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(p or os.curdir for p in sys.path)},
@@ -119,6 +127,7 @@ class ProcessEngine(asyncio.Protocol):
 
     def _frame(self, frame: bytes) -> None:
         if self._greeted.done():
+            self._lost = 0
             self._line.answered(_decode_answers(frame))
             return
         reason = _decode_greeting(frame)
@@ -158,7 +167,9 @@ class ProcessEngine(asyncio.Protocol):
     def send(self, items: list[Any]) -> None:
         """Begin a batch; while there is no child it is held until there is one."""
         if self._live and self._transport is not None:
-            self._transport.write(pack(items))
+            self._number += 1
+            self._lost = self._number  # until it is answered
+            self._transport.write(pack(self._number, items))
             return
         self._held = items
         if self._restart is None:

@@ -25,6 +25,7 @@ MOST_EARLIER = 20
 _ticket = msgspec.json.Decoder(Ticket).decode
 _incident = msgspec.json.Decoder(Incident).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
+_rows = msgspec.json.Decoder(list[list[Any]]).decode
 _list = msgspec.json.Encoder().encode
 
 
@@ -49,17 +50,23 @@ def delivery_of(row: Sequence[Any]) -> Delivery:
     )
 
 
-def _event_of(row: Sequence[Any]) -> Event:
+def claimed(rows: str) -> list[list[Any]]:
+    """Return the rows that a claim took, those that were due first first."""
+    return sorted(_rows(rows), key=lambda row: (row[10], row[0]))
+
+
+def _event_of(stream: str, row: Sequence[Any]) -> Event:
+    seq, version, at, event, by, text, data, key = row
     return Event(
-        seq=row[0],
-        stream=row[1],
-        version=row[2],
-        at=from_us(row[3]),
-        event=row[4],
-        by=row[5],
-        text=row[6],
-        data=_json(row[7]) if row[7] else {},
-        key=row[8],
+        seq=seq,
+        stream=stream,
+        version=version,
+        at=from_us(at),
+        event=event,
+        by=by,
+        text=text,
+        data=_json(data) if data else {},
+        key=key,
     )
 
 
@@ -96,33 +103,28 @@ class Reader:
     def _rows(self, name: str, *bindings: Any) -> list[Any]:
         return self._connection.execute(SQL[name], bindings).fetchall()
 
-    def _grouped(self, name: str, ids: bytes) -> dict[str, list[Any]]:
-        groups: dict[str, list[Any]] = defaultdict(list)
-        for row in self._rows(name, ids.decode()):
-            groups[row[0]].append(row)
-        return groups
-
-    def _events(self, ids: bytes) -> dict[str, list[Event]]:
-        groups: dict[str, list[Event]] = defaultdict(list)
-        for row in self._rows("events_of", ids.decode()):
-            groups[row[1]].append(_event_of(row))
+    def _grouped(self, name: str, streams: Sequence[int]) -> dict[int, list[Any]]:
+        """Return the rest of each row under its first column."""
+        groups: dict[int, list[Any]] = defaultdict(list)
+        for stream, *row in self._rows(name, _list(streams).decode()):
+            groups[stream].append(row)
         return groups
 
     def _tickets(self, rows: Sequence[Any]) -> list[StoredTicket]:
         if not rows:
             return []
-        ids = _list([row[1] for row in rows])
-        events = self._events(ids)
-        reports = self._grouped("reports_by_ticket", ids)
+        streams = [row[0] for row in rows]
+        later = self._grouped("events_of", streams)
+        reports = self._grouped("reports_by_ticket", streams)
         return [
             StoredTicket(
                 number=number_of(nr),
                 ticket=_ticket(body),
-                events=tuple(events[ticket_id]),
-                incidents=tuple(row[1] for row in reports[ticket_id]),
+                events=tuple([_event_of(id_, row) for row in ((seq, 1, *first), *later[seq])]),
+                incidents=tuple(row[0] for row in reports[seq]),
                 digest=digest,
             )
-            for nr, ticket_id, digest, body in rows
+            for seq, nr, id_, digest, body, *first in rows
         ]
 
     def ticket(self, number: str) -> StoredTicket | None:
@@ -135,12 +137,17 @@ class Reader:
 
     def tickets(self, ids: Iterable[str]) -> dict[str, StoredTicket]:
         """Return those of the tickets with these ids that exist."""
-        rows = self._rows("tickets_by_id", _list(list(ids)).decode())
+        rows = self._rows("tickets_by_id", _list(tuple(ids)).decode())
         return {stored.ticket.id: stored for stored in self._tickets(rows)}
 
     def page(self, after: str, limit: int) -> list[StoredTicket]:
         """Return the first tickets committed behind the one with id ``after``."""
         return self._tickets(self._rows("tickets_after", after, limit))
+
+    def numbered(self, day: int, after: int, limit: int) -> list[StoredTicket]:
+        """Return the tickets of a day behind a count, in the order of their numbers."""
+        first = day * SPAN
+        return self._tickets(self._rows("tickets_numbered", first + after, first + SPAN, limit))
 
     def conversation(
         self, channel: str, account: str, thread: str, since: int
@@ -154,13 +161,17 @@ class Reader:
         rows = self._rows("raw", ticket_id)
         return (bytes(rows[0][0]), rows[0][1]) if rows else None
 
+    def attached(self, hashes: Iterable[str]) -> set[str]:
+        """Return those of the hashes that a ticket or an event names."""
+        return {row[0] for row in self._rows("attached", _list(tuple(hashes)).decode())}
+
     def _incidents(self, rows: Sequence[Any]) -> list[StoredIncident]:
         if not rows:
             return []
-        ids = _list([row[0] for row in rows])
-        events = self._events(ids)
-        reports = self._grouped("reports_by_incident", ids)
-        return [_incident_of(row, events[row[0]], reports[row[0]]) for row in rows]
+        streams = [row[1] for row in rows]
+        events = self._grouped("events_of", streams)
+        reports = self._grouped("reports_by_incident", streams)
+        return [_incident_of(row, events[row[1]], reports[row[1]]) for row in rows]
 
     def incident(self, incident_id: str) -> StoredIncident | None:
         """Return the incident with this id."""
@@ -228,13 +239,13 @@ def _quarantined(row: Sequence[Any]) -> Quarantined:
     return Quarantined(**(fields | {"at": from_us(row[1])}))
 
 
-def _incident_of(row: Sequence[Any], events: list[Event], reports: list[Any]) -> StoredIncident:
-    incident_id, state, desk, rung, rung_from, ladder_at, body = row
+def _incident_of(row: Sequence[Any], events: list[Any], reports: list[Any]) -> StoredIncident:
+    incident_id, _, state, desk, rung, rung_from, ladder_at, body = row
     incident = msgspec.structs.replace(
         _incident(body),
         id=incident_id,
         state=state,
-        reports=tuple(number_of(r[2]) for r in reports),
+        reports=tuple(number_of(nr) for _, nr in reports),
     )
     return StoredIncident(
         incident=incident,
@@ -242,6 +253,6 @@ def _incident_of(row: Sequence[Any], events: list[Event], reports: list[Any]) ->
         rung=rung,
         rung_from=from_us(rung_from),
         ladder_at=None if ladder_at is None else from_us(ladder_at),
-        events=tuple(events),
-        tickets=tuple(r[1] for r in reports),
+        events=tuple(_event_of(incident_id, event) for event in events),
+        tickets=tuple(ticket_id for ticket_id, _ in reports),
     )

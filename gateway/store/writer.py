@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from normalizer.errors import StoreError
 
-#: Changes in one batch: what a commit costs is spread thin enough, and none waits long for it.
-MOST_IN_BATCH = 256
+#: Changes in one batch: what a commit costs is spread thin enough, and an emergency that has just
+#: missed one waits a few milliseconds for its end.
+MOST_IN_BATCH = 64
 
 #: More than this waiting means that the disk does not keep up; the rest is turned away at once.
 MOST_WAITING = 20_000

@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.blobs import MOST_OCTETS, Blobs
 from normalizer.errors import Oversized, StoreError
+from tests.clock import FakeClock
 
 PART = bytes(range(256)) * 400
 
@@ -124,3 +127,66 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     gone = Blobs(tmp_path / "gone")
     with pytest.raises(StoreError, match="gone"):
         await gone.write(b"x")
+
+
+async def test_what_nothing_names_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    """Old files that nothing names go; named ones, young ones and what is no file of ours stay."""
+    blobs = Blobs(tmp_path)
+    await blobs.open()
+    old, named, young = [(await blobs.write(word))[0] for word in (b"old", b"named", b"young")]
+    now = datetime.now(UTC)
+    for sha256 in (old, named):
+        os.utime(blobs.path(sha256), (0, (now - timedelta(hours=25)).timestamp()))
+    stray = blobs.path(old).with_name("notes.txt")
+    stray.write_bytes(b"")
+    os.utime(stray, (0, 0))
+
+    async def names(hashes: Sequence[str]) -> set[str]:
+        assert set(hashes) == {old, named}
+        return {named}
+
+    assert await blobs.remove_unnamed(names, now - timedelta(days=1)) == 1
+    left = [blobs.path(sha256).exists() for sha256 in (old, named, young)]
+    assert [*left, stray.exists()] == [False, True, True, True]
+
+
+async def test_a_file_that_is_sent_again_meanwhile_stays(tmp_path: Path) -> None:
+    """A file that somebody sends again while it is being asked after is kept for them."""
+    blobs = Blobs(tmp_path)
+    await blobs.open()
+    sha256, _ = await blobs.write(b"photo")
+    os.utime(blobs.path(sha256), (0, 0))
+
+    async def sent_again(_hashes: Sequence[str]) -> set[str]:
+        await blobs.write(b"photo")
+        return set()
+
+    assert await blobs.remove_unnamed(sent_again, datetime.now(UTC) - timedelta(days=1)) == 0
+    assert blobs.path(sha256).read_bytes() == b"photo"
+
+
+async def test_the_folder_is_tidied_at_the_start_and_daily(tmp_path: Path) -> None:
+    """What nothing names is looked for at once and a day later, also after a failure."""
+    blobs = Blobs(tmp_path)
+    await blobs.open()
+    clock = FakeClock()
+    asked: asyncio.Queue[datetime] = asyncio.Queue()
+    failures = [StoreError("the disk does not answer")]
+
+    async def names(hashes: Sequence[str]) -> set[str]:
+        asked.put_nowait(clock.now())
+        if failures:
+            raise failures.pop()
+        return set(hashes)
+
+    sha256, _ = await blobs.write(b"photo")
+    os.utime(blobs.path(sha256), (0, 0))
+    task = asyncio.create_task(blobs.keep_tidy(names, clock))
+    first = await asked.get()
+    await clock.advance(86_399)
+    assert asked.empty()
+    await clock.advance(1)
+    assert await asked.get() - first == timedelta(days=1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert blobs.path(sha256).exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from gateway.store.base import Lane, Outcome
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite_process import ProcessEngine
 from normalizer.errors import StoreError
@@ -64,10 +65,10 @@ def check(path: Path, acknowledged: dict[str, str]) -> None:
         assert keys[found[1] - 1] == key
     whole = (
         "SELECT count(*) FROM tickets t WHERE "
-        "(SELECT count(*) FROM events e WHERE e.stream = t.id) = 1 AND "
-        "(SELECT count(*) FROM deliveries d WHERE d.stream = t.id) = 1"
+        "NOT EXISTS (SELECT 1 FROM events e WHERE e.stream = t.seq OR e.seq = t.seq) AND "
+        "(SELECT count(*) FROM deliveries d WHERE d.stream = t.seq AND d.event_seq = t.seq) = 1"
     )
-    tenth = "SELECT count(*) FROM tickets WHERE key LIKE '%0' AND id NOT IN (SELECT ticket FROM reports)"
+    tenth = "SELECT count(*) FROM tickets WHERE key LIKE '%0' AND seq NOT IN (SELECT ticket FROM reports)"
     turns = (
         "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE turn IS NOT NULL "
         "GROUP BY destination, stream HAVING sum(turn) <> 1)"
@@ -114,13 +115,19 @@ def test_chaos_of_kills(tmp_path: Path, writer: str) -> None:
     kill_often(tmp_path / "gateway.db", writer, 100)
 
 
-def writer_of(store: SqliteStore) -> int:
-    """Return the process that writes for this store."""
+def engine_of(store: SqliteStore) -> ProcessEngine:
+    """Return what stands between this store and its writer process."""
     assert store._writer is not None
     engine = store._writer._engine
     assert isinstance(engine, ProcessEngine)
-    assert engine._child is not None
-    return engine._child.pid
+    return engine
+
+
+def writer_of(store: SqliteStore) -> int:
+    """Return the process that writes for this store."""
+    child = engine_of(store)._child
+    assert child is not None
+    return child.pid
 
 
 async def test_a_killed_writer_is_replaced(tmp_path: Path) -> None:
@@ -146,6 +153,32 @@ async def test_a_killed_writer_is_replaced(tmp_path: Path) -> None:
     for number in acknowledged:
         assert await store.ticket(number) is not None
     assert not (await store.add(make.acceptance(key="after"))).duplicate
+    await store.close()
+
+
+async def test_what_a_killed_writer_leased_is_given_back(tmp_path: Path) -> None:
+    """What was leased by an answer that never came is due again at once; nothing else is."""
+    store = SqliteStore(tmp_path / "gateway.db", writer="process")
+    await store.open()
+    had = await store.add(make.acceptance(deliveries=(make.urgent("backoffice", id="had"),)))
+    assert [d.id for d in had.leased] == ["had"]
+    engine = engine_of(store)
+    answered = asyncio.Event()
+    engine.data_received = lambda data: answered.set()  # type: ignore[method-assign]
+    lost = make.acceptance(deliveries=(make.urgent("backoffice", id="lost"),))
+    asked = asyncio.ensure_future(store.add(lost))
+    await answered.wait()
+    del engine.data_received
+    found = await store.delivery("lost")
+    assert found is not None
+    assert found.state == "leased"
+    os.kill(writer_of(store), signal.SIGKILL)
+    with pytest.raises(StoreError, match="died"):
+        await asked
+    again = await store.claim("backoffice", Lane.EMERGENCY, make.NOW, 9, make.after(30))
+    assert [d.id for d in again] == ["lost"]
+    await store.settle([Outcome(seq=d.seq, state="done") for d in (*had.leased, *again)])
+    assert (await store.counts())["due"] == 0
     await store.close()
 
 

@@ -89,6 +89,15 @@ def test_every_statement_is_sound(file: str) -> None:
     statements = sql.load(file)
     assert len(statements) > 10
     for statement in statements.values():
-        count = max((n for n in range(1, 15) if f"?{n}" in statement), default=0)
+        count = max((n for n in range(1, 25) if f"?{n}" in statement), default=0)
         connection.execute(f"EXPLAIN {statement}", (None,) * count)
     connection.close()
+
+
+def test_a_statement_is_widened_row_by_row() -> None:
+    """A wide statement takes the bindings of one row after the other."""
+    one = "INSERT INTO t (a, b) VALUES (?1, ?2) ON CONFLICT DO NOTHING;"
+    assert sql.widened(one, 1) == one
+    assert sql.widened(one, 3) == (
+        "INSERT INTO t (a, b) VALUES (?1, ?2), (?3, ?4), (?5, ?6) ON CONFLICT DO NOTHING;"
+    )

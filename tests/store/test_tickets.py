@@ -9,7 +9,7 @@ import pytest
 from gateway.store.base import Change, Store
 from normalizer.errors import StoreError
 from normalizer.number import is_number, parse
-from normalizer.schema import ChannelRef, Requester, Ticket
+from normalizer.schema import Attachment, ChannelRef, Requester, Ticket
 from tests.store import make
 
 
@@ -251,3 +251,34 @@ async def test_a_cancelled_request_is_carried_out(store: Store) -> None:
     for n in range(40):
         assert (await store.add(make.acceptance(key=f"k{n}"))).duplicate
     assert (await store.counts())["tickets"] == 40
+
+
+async def test_an_acceptance_can_have_several_events(store: Store) -> None:
+    """All events of an acceptance are stored in order; their keys are known afterwards."""
+    events = (make.event(key="e1", text="一", data={"n": 1}), make.event("refused", key="e2"))
+    given = make.acceptance(events=events, deliveries=(make.delivery(id="d"),))
+    added = await store.add(given)
+    found = await store.ticket(added.number)
+    delivery = await store.delivery("d")
+    assert found is not None
+    assert delivery is not None
+    told = [(e.version, e.event, e.key, e.text, e.data) for e in found.events]
+    assert told == [(1, "accepted", "e1", "一", {"n": 1}), (2, "refused", "e2", None, {})]
+    assert delivery.event_seq == found.events[-1].seq
+    for key in ("e1", "e2"):
+        change = Change(ticket_id=added.id, events=(make.event("added", key=key),))
+        assert (await store.change(change)).duplicate
+
+
+async def test_the_store_knows_the_files_that_are_named(store: Store) -> None:
+    """Files of tickets and of later messages are named; one in a citizen's words is not."""
+    hashes = [digit * 64 for digit in "abcd"]
+    files = [
+        Attachment(id=h[0], name="x", media_type="image/png", bytes=1, sha256=h) for h in hashes
+    ]
+    added = await store.add(make.acceptance(make.ticket(attachments=tuple(files[:2]))))
+    await store.add(make.acceptance(make.ticket(attachments=(files[0],))))
+    data = {"message": {"text": f'"sha256":"{hashes[3]}"', "attachments": [files[2]]}}
+    await store.change(Change(ticket_id=added.id, events=(make.event("added", data=data),)))
+    assert await store.attached(hashes) == set(hashes[:3])
+    assert await store.attached([]) == set()

@@ -1,10 +1,14 @@
 -- What the writer asks of SQLite. Parameters are numbered in the order of the binding.
 
 -- name: last_seqs
-SELECT (SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM deliveries);
+SELECT max(
+    (SELECT coalesce(max(seq), 0) FROM tickets), (SELECT coalesce(max(seq), 0) FROM events)
+), (SELECT coalesce(max(seq), 0) FROM deliveries);
 
 -- name: count
-UPDATE counters SET value = value + ?2 WHERE name = ?1;
+-- The counters grow by what the JSON object says.
+UPDATE counters SET value = counters.value + grown.value
+FROM json_each(?1) AS grown WHERE counters.name = grown.key;
 
 -- name: last_number
 SELECT last FROM numbers WHERE day = ?1;
@@ -13,56 +17,64 @@ SELECT last FROM numbers WHERE day = ?1;
 INSERT INTO numbers (day, last) VALUES (?1, ?2) ON CONFLICT (day) DO UPDATE SET last = ?2;
 
 -- name: add_ticket
-INSERT INTO tickets
-    (nr, id, channel, account, key, thread, received_at, digest, body, raw_type, raw)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+-- OR FAIL, because one that fails undoes the transaction: nothing is kept to undo the statement by.
+INSERT OR FAIL INTO tickets (seq, nr, id, channel, account, key, thread, received_at, digest,
+    at, event, by, text, data, event_key, body, raw_type, raw)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 ON CONFLICT (channel, account, key) WHERE key IS NOT NULL DO NOTHING;
 
+-- name: add_attachments
+INSERT INTO attachments (sha256) SELECT value FROM json_each(?1) WHERE true
+ON CONFLICT (sha256) DO NOTHING;
+
 -- name: ticket_of_key
-SELECT nr, id, digest FROM tickets WHERE channel = ?1 AND account = ?2 AND key = ?3;
+SELECT nr, id, digest, seq FROM tickets WHERE channel = ?1 AND account = ?2 AND key = ?3;
 
 -- name: incidents_of_ticket
-SELECT incident FROM reports WHERE ticket = ?1 ORDER BY seq;
+SELECT incidents.id FROM reports JOIN incidents ON incidents.seq = reports.incident
+WHERE reports.ticket = ?1 ORDER BY reports.seq;
 
 -- name: add_event
 INSERT INTO events (seq, stream, version, at, event, by, text, data, key)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
 
 -- name: ticket_version
-SELECT max(version) FROM events WHERE stream = (SELECT id FROM tickets WHERE id = ?1);
+SELECT seq, coalesce((SELECT max(version) FROM events WHERE stream = tickets.seq), 1)
+FROM tickets WHERE id = ?1;
 
 -- name: event_of_key
-SELECT 1 FROM events WHERE stream = ?1 AND key = ?2;
+SELECT 1 FROM events WHERE stream = ?1 AND key = ?2
+UNION ALL SELECT 1 FROM tickets WHERE seq = ?1 AND event_key = ?2;
 
 -- name: add_incident
-INSERT INTO incidents (id, service, state, desk, rung, rung_from, ladder_at, version, body)
-VALUES (?1, ?2, ?3, ?2, 0, ?4, ?5, 1, ?6);
+INSERT INTO incidents (seq, id, service, state, desk, rung, rung_from, ladder_at, version, body)
+VALUES (?1, ?2, ?3, ?4, ?3, 0, ?5, ?6, 1, ?7);
 
 -- name: incident_now
-SELECT state, version, desk FROM incidents WHERE id = ?1;
+SELECT seq, state, version, desk FROM incidents WHERE id = ?1;
 
 -- name: stepped_since
 -- What joins an incident changes none of its state.
 SELECT 1 FROM events WHERE stream = ?1 AND version > ?2 AND event != 'joined' LIMIT 1;
 
 -- name: incident_version
-UPDATE incidents SET version = ?2 WHERE id = ?1;
+UPDATE incidents SET version = ?2 WHERE seq = ?1;
 
 -- name: step_incident
 UPDATE incidents
 SET version = ?2, state = ?3, desk = ?4, rung = ?5, ladder_at = ?6, rung_from = coalesce(?7, rung_from)
-WHERE id = ?1;
+WHERE seq = ?1;
 
 -- name: add_report
 INSERT INTO reports (seq, incident, ticket) VALUES (?1, ?2, ?3) ON CONFLICT (incident, ticket) DO NOTHING;
 
 -- name: first_report
-SELECT ticket FROM reports WHERE incident = ?1 ORDER BY seq LIMIT 1;
+SELECT tickets.seq, tickets.id FROM reports JOIN tickets ON tickets.seq = reports.ticket
+WHERE reports.incident = ?1 ORDER BY reports.seq LIMIT 1;
 
 -- name: add_delivery
-INSERT INTO deliveries
-    (seq, id, destination, lane, type, stream, ticket, event_seq, created_at, due_at, ready_at,
-     state, turn, data)
+INSERT OR FAIL INTO deliveries (seq, id, destination, lane, type, due_at, data,
+    stream, ticket, event_seq, created_at, ready_at, state, turn)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 
 -- name: is_waiting
@@ -77,14 +89,20 @@ SET lane = 0, due_at = min(due_at, ?3),
 WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL AND lane != 0;
 
 -- name: claimable
-SELECT seq, id, destination, lane, type, stream, coalesce(ticket, stream), event_seq, created_at,
-    attempts, due_at, data, last_error, 'leased', why
-FROM deliveries
-WHERE destination = ?1 AND lane = ?2 AND turn = 1 AND ready_at <= ?3
-ORDER BY ready_at, seq LIMIT ?4;
+-- One row of two JSON arrays, the deliveries and their numbers: SQLite makes them without this
+-- interpreter, which would have to be entered for each row.
+SELECT json_group_array(json_array(seq, id, destination, lane, type, subject, ticket_id, event_seq,
+    created_at, attempts, due_at, CAST(data AS TEXT), last_error, 'leased', why)),
+    json_group_array(seq)
+FROM (
+    SELECT * FROM outbox
+    WHERE destination = ?1 AND lane = ?2 AND turn = 1 AND ready_at <= ?3
+    ORDER BY ready_at, seq LIMIT ?4
+);
 
 -- name: lease
-UPDATE deliveries SET state = 'leased', ready_at = ?2 WHERE seq = ?1;
+UPDATE deliveries SET state = 'leased', ready_at = ?2
+WHERE seq IN (SELECT value FROM json_each(?1));
 
 -- name: settle
 UPDATE deliveries
@@ -97,7 +115,8 @@ SET state = ?2, turn = CASE ?2 WHEN 'due' THEN turn END, due_at = coalesce(?3, d
 WHERE seq = ?1 AND state = 'leased';
 
 -- name: settle_done
-UPDATE deliveries SET state = 'done', turn = NULL WHERE seq = ?1 AND state = 'leased';
+UPDATE deliveries SET state = 'done', turn = NULL
+WHERE seq IN (SELECT value FROM json_each(?1)) AND state = 'leased';
 
 -- name: with_successors
 -- Those of the finished deliveries behind which others wait.
@@ -136,6 +155,22 @@ WHERE destination = ?1 AND stream = ?2 AND turn = 1 AND state = 'due' AND seq > 
 
 -- name: free_leases
 UPDATE deliveries SET state = 'due', ready_at = due_at WHERE rare = 'leased';
+
+-- name: hand_out
+-- Which deliveries the answer of batch ?1 leases to its askers.
+INSERT INTO meta (key, value) VALUES ('handed_out', jsonb_array(?1, json(?2)))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: give_back
+-- What batch ?1 leased to askers who never had its answer.
+UPDATE deliveries SET state = 'due', ready_at = due_at
+WHERE state = 'leased' AND seq IN (
+    SELECT handed.value FROM meta, json_each(meta.value, '$[1]') AS handed
+    WHERE meta.key = 'handed_out' AND meta.value ->> '$[0]' = ?1
+);
+
+-- name: hand_out_nothing
+DELETE FROM meta WHERE key = 'handed_out';
 
 -- name: quarantine
 INSERT INTO quarantine (id, at, channel, account, reason, state, why, raw_type, raw)
