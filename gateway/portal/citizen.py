@@ -7,10 +7,10 @@ import msgspec
 
 from config.region import RATINGS
 from gateway.additions import Additions
+from gateway.attempts import Attempts, network_of
 from gateway.core import Core
 from gateway.ids import new_id
 from gateway.links import same_code
-from gateway.outbox.attempts import Attempts, network_of
 from gateway.ports import lane_of
 from gateway.standing import OVER, answered, own_key, rated_already
 from gateway.store.base import (

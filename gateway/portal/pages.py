@@ -127,7 +127,8 @@ class _FormPages:
             attachments=attachments,
             remote=portal.remote(request),
         )
-        return await portal.accept(inbound(submission, push, portal.clock.now(), portal.account))
+        seen = inbound(submission, push, portal.clock.now(), portal.account)
+        return await portal.accept(portal.bound(request, seen))
 
     def _wrong(
         self, request: web.Request, values: Mapping[str, str], errors: tuple[FieldError, ...]

@@ -16,6 +16,7 @@ from gateway.forms import Sink
 from gateway.portal.citizen import Done, Progress
 from gateway.portal.page_views import Texts, Views, look_of
 from normalizer.errors import FieldError
+from normalizer.schema import Inbound
 
 #: What the hidden key of a form looks like; any other is not ours and is not used.
 _KEY = re.compile(r"form-[A-Za-z0-9_-]{22}\Z")
@@ -59,6 +60,8 @@ class Portal:
     zone: tzinfo
     views: Views
     remote: Callable[[web.Request], str]  #: the client's address, behind trusted proxies
+    #: Puts on a request who filled in the form, where that is known.
+    bound: Callable[[web.Request, Inbound], Inbound] = lambda _, seen: seen
 
     def texts(self, request: web.Request) -> Texts:
         """Return the texts in the language that this citizen reads."""
