@@ -1,0 +1,121 @@
+"""A message centre for the benchmark: delivers as fast as it is answered, or at a rate."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from channels.sms.smpp import (
+    RESPONSE,
+    Command,
+    Frame,
+    Frames,
+    ShortMessage,
+    Status,
+    frame,
+    response,
+    short_message_body,
+)
+
+_TEXT = "人民路{n}号门口的路灯坏了三盏，晚上一片漆黑，请尽快派人修理。"
+_UTF16 = "utf-16-be"
+
+
+@dataclass(slots=True)
+class Centre:
+    """Takes one bind at a time."""
+
+    window: int = 64
+    port: int = 0
+    answered: list[tuple[float, float]] = field(default_factory=list)  #: when, and ms it took
+    refused: int = 0
+    submitted: int = 0
+    _sent: dict[int, float] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _writer: asyncio.StreamWriter | None = None
+    _server: asyncio.Server | None = None
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
+    _bound: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if self._server is not None:
+            self._server.close()
+
+    async def bound(self, limit_s: float = 60.0) -> None:
+        """Return once somebody has bound."""
+        async with asyncio.timeout(limit_s):
+            await self._bound.wait()
+
+    async def flood(self, seconds: float) -> None:
+        """Deliver as fast as the window allows."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            while len(self._sent) < self.window:
+                self._deliver()
+            self._room.clear()
+            await self._room.wait()
+
+    async def trickle(self, seconds: float, rate: float) -> None:
+        """Deliver so many a second."""
+        began = time.perf_counter()
+        for n in range(int(seconds * rate)):
+            await asyncio.sleep(max(0.0, began + n / rate - time.perf_counter()))
+            self._deliver()
+
+    async def settled(self, limit_s: float = 30.0) -> None:
+        """Return once everything was answered."""
+        async with asyncio.timeout(limit_s):
+            while self._sent:
+                self._room.clear()
+                await self._room.wait()
+
+    def _deliver(self) -> None:
+        number = next(self._numbers)
+        message = ShortMessage(
+            source=f"86139{number:08}",
+            source_ton=1,
+            destination="106912345",
+            coding=8,
+            octets=_TEXT.format(n=number).encode(_UTF16),
+        )
+        sequence = number & 0x7FFF_FFFF
+        self._sent[sequence] = time.perf_counter()
+        if self._writer is not None:
+            body = short_message_body(message)
+            self._writer.write(frame(Command.DELIVER_SM, sequence, body).octets)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames = Frames()
+        while octets := await reader.read(1 << 16):
+            for each in frames.feed(octets):
+                self._handle(each, writer)
+        writer.close()
+
+    def _handle(self, came: Frame, writer: asyncio.StreamWriter) -> None:
+        if came.command == Command.DELIVER_SM | RESPONSE:
+            now = time.perf_counter()
+            self.answered.append((now, (now - self._sent.pop(came.sequence, now)) * 1000))
+            self.refused += came.status != Status.OK
+            self._room.set()
+            return
+        if came.command & RESPONSE:
+            return
+        body = b""
+        if came.command == Command.SUBMIT_SM:
+            self.submitted += 1
+            body = f"{self.submitted}\0".encode()
+        elif came.command == Command.BIND_TRANSCEIVER:
+            self._writer = writer
+            body = b"bench\0"
+        writer.write(response(came, body=body).octets)
+        if came.command == Command.BIND_TRANSCEIVER:
+            self._bound.set()

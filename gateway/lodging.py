@@ -1,0 +1,59 @@
+"""What the gateway lends to channels that have a session of their own with a carrier."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+from channels.base import Following, Heeding, Keeping
+from gateway.clock import Clock
+from gateway.store.base import Change, NewEvent, Store
+
+log = logging.getLogger(__name__)
+
+#: Events of a ticket: the citizen's telephone has an answer of ours, or will never have it.
+ARRIVED, NOT_ARRIVED = "delivered", "undelivered"
+
+
+class CarrierReports:
+    """Puts on a ticket what a carrier tells of the messages that answered its citizen."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def tell(self, delivery: str, arrived: bool, state: str) -> None:
+        """Write whether a delivery's message arrived; a second report of it changes nothing.
+
+        Raises:
+            StoreError: Nothing was written.
+        """
+        known = await self._store.delivery(delivery)
+        if known is None or known.ticket_id is None:
+            return  # an alarm, or the answer to a command
+        event = NewEvent(
+            at=self._clock.now(),
+            event=ARRIVED if arrived else NOT_ARRIVED,
+            by="carrier",
+            data={"delivery": delivery, "state": state},
+            key=f"report:{delivery}",
+        )
+        await self._store.change(Change(ticket_id=known.ticket_id, events=(event,)))
+        if not arrived:
+            log.warning("answer.undelivered", extra={"delivery": delivery, "state": state})
+
+
+def lodge(
+    built: Sequence[tuple[str, str, object]],
+    folder: Path,
+    urgent: Callable[[str], bool],
+    reports: CarrierReports,
+) -> None:
+    """Give the channels that ask for it a folder, an ear for emergencies, and a place for reports."""
+    for kind, _, channel in built:
+        if hasattr(channel, "keep_in"):
+            cast("Keeping", channel).keep_in(folder / kind)
+        if hasattr(channel, "heed"):
+            cast("Heeding", channel).heed(urgent)
+        if hasattr(channel, "follow"):
+            cast("Following", channel).follow(reports.tell)
