@@ -1,0 +1,45 @@
+"""What the telephone needs of the gateway beside `Accept`, and what it tells of itself."""
+
+from collections.abc import AsyncIterable
+from typing import Protocol
+
+from normalizer.schema import Service
+
+
+class Keep(Protocol):
+    """Keeps a file."""
+
+    async def __call__(
+        self, chunks: bytes | AsyncIterable[bytes], limit: int = ...
+    ) -> tuple[str, int]:
+        """Return the SHA-256 and the octets of a file that is on the disk now.
+
+        Raises:
+            Oversized: It has more than ``limit`` octets.
+            StoreError: The disk refused.
+        """
+        ...
+
+
+class Judge(Protocol):
+    """Judges words while they are being spoken."""
+
+    def __call__(self, text: str) -> tuple[Service, ...] | None:
+        """Return the services that an emergency needs; None: it is none so far."""
+        ...
+
+
+class Equipped(Protocol):
+    """A listener that the gateway lends both."""
+
+    def equip(self, keep: Keep, judge: Judge) -> None:
+        """Take them, before the listener runs."""
+        ...
+
+
+class Reporting(Protocol):
+    """A listener that knows whether messages can come in."""
+
+    def trouble(self) -> str | None:
+        """Return why none can; None: they can."""
+        ...

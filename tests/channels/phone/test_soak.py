@@ -1,0 +1,104 @@
+"""Longer runs: many calls at once, and many one after the other."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from channels.phone.g711 import ALAW_SILENCE
+from tests.channels.phone.lines import Line, line, mute, noise, ports, settings
+from tests.channels.phone.sipp import sipp
+
+log = logging.getLogger(__name__)
+pytestmark = pytest.mark.slow
+SILENCE = bytes([ALAW_SILENCE])
+
+
+class Process:
+    """The worker's process, as the kernel counts it (proc(5))."""
+
+    def __init__(self, up: Line) -> None:
+        pid = up.listener.supervisor.running()
+        assert pid is not None
+        self._proc = Path("/proc") / str(pid)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of processor time that it has used."""
+        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def octets(self) -> int:
+        """Of memory."""
+        return int((self._proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def files(self) -> int:
+        """Open."""
+        return len(list((self._proc / "fd").iterdir()))
+
+    @property
+    def threads(self) -> int:
+        """That run."""
+        return len(list((self._proc / "task").iterdir()))
+
+
+async def test_soak_a_hundred_calls_at_once(tmp_path: Path) -> None:
+    """A minute each: every recording is whole but for a thousandth, on half a processor."""
+    seconds = 60
+    sound = noise(seconds, seed=11)
+    (tmp_path / "sound.alaw").write_bytes(sound)
+    first = ports(202)
+    section = settings(
+        tmp_path / "line",
+        dialogue=mute(tmp_path),
+        local_port=first,
+        rtp_ports=[first + 2, first + 201],
+        max_calls=100,
+    )
+    async with line(section) as up:
+        worker = Process(up)
+        before = worker.spent_s
+        options = ("-d", str(seconds * 1000 + 500), "-m", "100", "-r", "20", "-l", "100")
+        code, said = await sipp(up.at, "talk", tmp_path, *options, within_s=seconds + 60)
+        used = worker.spent_s - before
+        memory = worker.octets / 1e6
+        assert code == 0, said[-2000:]
+        await up.office.until(lambda: len(up.office.calls) == 100, 60)
+        await up.emptied(30)
+    short = sum(len(sound) - len(up.office.sound(c).rstrip(SILENCE)) for c in up.office.calls)
+    for call in up.office.calls:
+        recorded = up.office.sound(call).rstrip(SILENCE)
+        assert sound.startswith(recorded)
+    log.info("100 calls: %.3f of a processor, %.0f MB, %d short", used / seconds, memory, short)
+    assert used / seconds < 0.5
+    assert short <= 100 * len(sound) / 1000
+
+
+async def test_soak_two_thousand_short_calls(tmp_path: Path) -> None:
+    """Twenty a second: every one a ticket, and the worker is no larger at the end."""
+    (tmp_path / "sound.alaw").write_bytes(noise(0.2))
+    first = ports(202)
+    section = settings(
+        tmp_path / "line",
+        dialogue=mute(tmp_path),
+        local_port=first,
+        rtp_ports=[first + 2, first + 201],
+    )
+    async with line(section) as up:
+        worker = Process(up)
+        options = ("-d", "300", "-r", "20", "-m")
+        code, said = await sipp(up.at, "talk", tmp_path, *options, "1000", within_s=120)
+        assert code == 0, said[-2000:]
+        middle = (worker.files, worker.threads, worker.octets, worker.spent_s)
+        code, said = await sipp(up.at, "talk", tmp_path, *options, "1000", within_s=120)
+        assert code == 0, said[-2000:]
+        await up.office.until(lambda: len(up.office.calls) == 2000, 60)
+        await up.emptied(30)
+        assert worker.threads == middle[1]
+        assert worker.files <= middle[0] + 2
+        assert worker.octets < middle[2] * 1.2
+        used = worker.spent_s - middle[3]
+    log.info("20 calls/s: %.3f of a processor, %.0f MB", used / 50, middle[2] / 1e6)
