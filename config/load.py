@@ -24,6 +24,8 @@ M = TypeVar("M", bound=BaseModel)
 
 #: Looked for when no file is named, relative to the current directory.
 DEFAULT = Path("config/gateway.yaml")
+#: Keys of channels' sections that are paths.
+_PATHS = ("folder", "dialogue", "recordings")
 _SQLITE = "sqlite:///"
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -218,9 +220,17 @@ def _named(
 
 
 def _rooted(settings: Settings, base: Path) -> Settings:
-    """Return the settings with the store's path made absolute."""
+    """Return the settings with the store's path and those of channels made absolute."""
     url = settings.store.url
+    channels = tuple(_with_paths(section, base) for section in settings.channels)
+    settings = settings.model_copy(update={"channels": channels})
     if not url.startswith(_SQLITE) or url.startswith(_SQLITE + "/"):
         return settings
     rooted = _SQLITE + str(base / url.removeprefix(_SQLITE))
     return settings.model_copy(update={"store": settings.store.model_copy(update={"url": rooted})})
+
+
+def _with_paths(section: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Return a channel's section with the keys that are paths made absolute."""
+    paths = {key: section[key] for key in _PATHS if isinstance(section.get(key), str)}
+    return section | {key: str(base / path) for key, path in paths.items()}

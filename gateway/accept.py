@@ -155,7 +155,15 @@ class Intake:
             raw=inbound.raw,
             raw_type=inbound.raw_type,
             number_on=day_of(ticket.received_at),
-            events=(NewEvent(at=now, event=event, by="gateway", text=ticket.acceptance.reason),),
+            events=(
+                NewEvent(
+                    at=now,
+                    event=event,
+                    by="gateway",
+                    text=ticket.acceptance.reason,
+                    data={"extra": dict(inbound.extra)} if inbound.extra else {},
+                ),
+            ),
             deliveries=self._deliveries(inbound, ticket, kind, now),
             reports=reports,
         )
@@ -170,7 +178,12 @@ class Intake:
         )
         if not inbound.acknowledge:
             return (push,)
-        return (push, *self._core.answering.acknowledgement(ticket.channel, RECEIVED, now, lane))
+        return (
+            push,
+            *self._core.answering.acknowledgement(
+                ticket.channel, RECEIVED, now, lane, inbound.remark
+            ),
+        )
 
     async def _repeat(self, inbound: Inbound, added: Added) -> Receipt:
         if added.digest != inbound.digest:

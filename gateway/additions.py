@@ -1,6 +1,8 @@
 """Further words on a ticket, by whatever way they come: judged, stored and pushed like the first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from gateway.compose import judge
 from gateway.core import Core
@@ -64,28 +66,12 @@ class Additions:
             Conflict: The key was used before with other words.
             StoreError: Nothing was written.
         """
-        seen, judged = further.seen, further.judged
         now = self._core.clock.now()
-        details = addition(now.astimezone(self._core.rules().zone), seen, judged, attachments)
-        reports: tuple[IncidentReport, ...] = ()
-        if judged.urgency is Urgency.EMERGENCY:
-            told = spoken_now(stored.ticket, seen, judged, now)
-            reports = self._core.reporter.reports(told, seen.folded, now, details["message"])
+        zone = self._core.rules().zone
+        details = addition(now.astimezone(zone), further.seen, further.judged, attachments)
         event = NewEvent(at=now, event="added", by="citizen", data=details, key=key)
-        delivery = NewDelivery(
-            id=new_id(),
-            destination=stored.ticket.route.to,
-            lane=lane_of(judged.urgency, verify=judged.verify),
-            type="hotline.ticket.added",
-            due_at=now,
-            data={"message": details["message"]},
-        )
-        deliveries: tuple[NewDelivery, ...] = (delivery,)
-        if answer is not None:
-            came_by = stored.ticket.channel
-            deliveries += self._core.answering.acknowledgement(
-                came_by, ADDED, now, delivery.lane, answer
-            )
+        deliveries = self._deliveries(stored.ticket, further.judged, details, now, answer)
+        reports = self._reports(stored.ticket, further, details, now)
         changed = await self._core.store.change(
             Change(
                 ticket_id=stored.ticket.id,
@@ -101,6 +87,38 @@ class Additions:
         self._core.outbox.hand_over(changed.leased)
         for each in deliveries:
             self._core.outbox.wake(each.destination, each.lane)
+
+    def _reports(
+        self, ticket: Ticket, further: Further, details: Mapping[str, Any], now: datetime
+    ) -> tuple[IncidentReport, ...]:
+        """Return the incidents that the words raise or join."""
+        if further.judged.urgency is not Urgency.EMERGENCY:
+            return ()
+        told = spoken_now(ticket, further.seen, further.judged, now)
+        return self._core.reporter.reports(told, further.seen.folded, now, details["message"])
+
+    def _deliveries(
+        self,
+        ticket: Ticket,
+        judged: Judged,
+        details: Mapping[str, Any],
+        now: datetime,
+        answer: str | None,
+    ) -> tuple[NewDelivery, ...]:
+        """Return the push to the back office, and the citizen's answer where there is one."""
+        lane = lane_of(judged.urgency, verify=judged.verify)
+        push = NewDelivery(
+            id=new_id(),
+            destination=ticket.route.to,
+            lane=lane,
+            type="hotline.ticket.added",
+            due_at=now,
+            data={"message": details["message"]},
+        )
+        if answer is None:
+            return (push,)
+        told = self._core.answering.acknowledgement(ticket.channel, ADDED, now, lane, answer)
+        return (push, *told)
 
     async def _refuse_other_words(self, number: str, repeat: NewEvent, key_name: str) -> None:
         """Raise `Conflict` unless the event that has the repeat's key says the same."""

@@ -27,6 +27,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", type=int, default=8345, help="port of the pages (0: any free one)")
     commands.add_parser("check", parents=[config], help="validate a configuration")
     _explain(commands, config)
+    _evaluate(commands, config)
+    _train(commands, config)
     _deadletter(commands, config)
     bench = commands.add_parser("bench", help="measure the gateway on this machine")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -49,6 +51,51 @@ def _explain(
     explain.add_argument("--called", metavar="NUMBER", help="the number that was dialled")
     explain.add_argument("--jsonl", metavar="FILE", help="lines of texts; - is standard input")
     explain.add_argument("text", nargs="?", metavar="TEXT")
+
+
+def _evaluate(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    config: argparse.ArgumentParser,
+) -> None:
+    evaluate = commands.add_parser(
+        "evaluate", parents=[config], help="figures of the judge on labelled texts, with each miss"
+    )
+    evaluate.add_argument(
+        "file", type=Path, metavar="FILE", help="JSONL lines, or a folder of seeds"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print JSON")
+    evaluate.add_argument(
+        "--against",
+        type=Path,
+        metavar="PATH",
+        help="lexicons, a model or a configuration to compare",
+    )
+    evaluate.add_argument(
+        "--labels", type=Path, metavar="YAML", help="the site's names of types and domains"
+    )
+
+
+def _train(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    config: argparse.ArgumentParser,
+) -> None:
+    train = commands.add_parser(
+        "train",
+        parents=[config],
+        help="make a model from labelled tickets (needs intake-gateway[train])",
+    )
+    train.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="JSONL lines, or a folder of seeds"
+    )
+    train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="where it goes")
+    train.add_argument("--alone", action="store_true", help="leave the shipped texts out")
+    train.add_argument(
+        "--labels", type=Path, metavar="YAML", help="the site's names of types and domains"
+    )
+    train.add_argument("--date", metavar="DATE", help="the card's date; default: today")
+    train.add_argument(
+        "--seed", type=int, default=12345, metavar="N", help="of the noise and folds"
+    )
 
 
 def _deadletter(

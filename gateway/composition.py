@@ -10,7 +10,8 @@ from aiohttp import web
 
 from adapters.base import Adapter
 from adapters.notify.notifier import Notifier
-from channels.base import Fetcher, Keeping, Listener, Messenger, Shared, Sharing, Webhook
+from channels.base import Listener, Messenger, Webhook
+from channels.email.ports import Entrusting
 from channels.phone.ports import Equipped, Reporting
 from channels.webhook.codec import key_of
 from config.load import Loaded
@@ -30,19 +31,23 @@ from gateway.desks import page as deskpage
 from gateway.desks.emergency import Emergency
 from gateway.desks.roster import Roster
 from gateway.desks.stream import Site
-from gateway.fetching import MediaErrands
+from gateway.fetching import KEPT_FOR, errands
 from gateway.health import Health, Part, State
 from gateway.ids import new_id
 from gateway.late import InTime, Latecomers, Taking
+from gateway.letters import sounds_urgent
+from gateway.lodging import CarrierReports, lodge
+from gateway.mail import MailRegistry
 from gateway.metrics import Metrics
 from gateway.outbox.destination import Outlet
 from gateway.outbox.dispatch import Dispatcher
 from gateway.portal import api as citizen_api
 from gateway.portal import pages as citizen_pages
 from gateway.portal.citizen import Citizen
+from gateway.portal.openid import Authorizer, OpenIds
 from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
-from gateway.shared import FileShared
+from gateway.shared import share
 from gateway.spoken import emergency_in
 from gateway.store.base import Store
 from gateway.talk.answering import Answering, QuietHours, answer_destination, quiet_hours
@@ -51,9 +56,6 @@ from gateway.view import Public
 from normalizer.place import same_place
 
 Plugins = Mapping[str, Plugin[Any, Any]]
-
-#: How long carriers keep what citizens send. Source: WeChat, "获取临时素材": three days.
-MEDIA_KEPT = timedelta(days=3)
 
 
 @dataclass(slots=True)
@@ -116,48 +118,30 @@ def assemble(
     Raises:
         ConfigError: A section cannot be built.
     """
-    settings, force = base.loaded.settings, base.force
+    settings = base.loaded.settings
     built = [
         (s["kind"], name_of(s, channels[s["kind"]]), channels[s["kind"]].open(s))
         for s in settings.channels
     ]
     outlets = _outlets(settings, adapters)
-    for kind, _, channel in built:
-        if hasattr(channel, "keep_in"):
-            cast("Keeping", channel).keep_in(attachments_folder(settings).parent / kind)
     speakers = {**_speakers(settings, channels, [c for _, _, c in built]), **messengers}
-
-    async def call_back(number: str, key: str, text: str) -> None:
-        await call_backs.ask(number, key, text)  # made below: it needs the dispatcher, as this does
-
-    notifier = Notifier(speakers, call_back)
-    outlets["notify"] = Outlet(notifier)
-    outlets["answer"] = Outlet(notifier)
+    notifier = Notifier(speakers)
+    outlets |= dict.fromkeys(("notify", "answer"), Outlet(notifier))
     dispatcher = Dispatcher(base.store, outlets, base.public, base.clock, base.metrics)
     call_backs = CallBacks(base.store, dispatcher, base.clock)
+    notifier.telephone_by(call_backs.ask)
     alarm = _emergency(base, dispatcher)
     # An emergency that could not be handed over for days is still one.
     outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
-    core = Core(
-        store=base.store,
-        rules=lambda: force.rules,
-        clock=base.clock,
-        reporter=alarm.index,
-        outbox=dispatcher,
-        metrics=base.metrics,
-        answering=Answering(_ways(settings, channels, speakers)),
-    )
+    core = _core(base, dispatcher, alarm, Answering(_ways(settings, channels, speakers)))
     additions = Additions(core)
     citizen = Citizen(core, base.public, additions)
     intake = Intake(core, Conversation(core, additions, citizen))
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
-    outlets["media"] = Outlet(_errands(base, additions, speakers), MEDIA_KEPT)
-    beside = attachments_folder(settings).parent
-    _share(base.store, beside / "shared", [*(c for _, _, c in built), *speakers.values()])
-    _equip(base, [c for _, _, c in built])
-    taking = Taking(intake, core, base.blobs)
-    late = Latecomers(beside / "late", core, taking, speakers)
-    front = _front(base, built, intake, dispatcher, alarm, InTime(taking, late, base.clock))
+    outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
+    _lend(base, dispatcher, call_backs, built, speakers)
+    in_time = _in_time(base, core, intake, speakers)
+    front = _front(base, built, intake, dispatcher, alarm, in_time)
     return Parts(
         base=base,
         dispatcher=dispatcher,
@@ -165,18 +149,52 @@ def assemble(
         intake=intake,
         citizen=citizen,
         front=front,
-        late=late,
+        late=in_time.late,
         web=_application(base, front, citizen, alarm, office),
         adapters=list({id(o.adapter): o.adapter for o in outlets.values()}.values()),
         listeners={f"{k}:{n}": c for k, n, c in built if hasattr(c, "run")},
     )
 
 
-def _share(store: Store, folder: Path, parts: Iterable[object]) -> None:
-    """Give what all nodes see to the channels and messengers that work with it."""
-    shared = cast("Shared", store) if hasattr(store, "swap") else FileShared(folder)
-    for part in {id(p): p for p in parts if hasattr(p, "share")}.values():
-        cast("Sharing", part).share(shared)
+def _core(base: Base, dispatcher: Dispatcher, alarm: Emergency, answering: Answering) -> Core:
+    force = base.force
+    return Core(
+        store=base.store,
+        rules=lambda: force.rules,
+        clock=base.clock,
+        reporter=alarm.index,
+        outbox=dispatcher,
+        metrics=base.metrics,
+        answering=answering,
+    )
+
+
+def _lend(
+    base: Base,
+    dispatcher: Dispatcher,
+    call_backs: CallBacks,
+    built: Sequence[tuple[str, str, object]],
+    speakers: Mapping[str, Messenger],
+) -> None:
+    """Give the channels what they ask for beside a place to listen."""
+    channels = [channel for _, _, channel in built]
+    beside = attachments_folder(base.loaded.settings).parent
+    share(base.store, beside / "shared", [*channels, *speakers.values()])
+    lodge(
+        built,
+        beside,
+        lambda text: sounds_urgent(text, base.force.rules.rulebook),
+        CarrierReports(base.store, base.clock),
+    )
+    _equip(base, channels)
+    _entrust(base, dispatcher, call_backs, channels)
+
+
+def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Messenger]) -> InTime:
+    """Return what takes pushes, in their carrier's time or later."""
+    taking = Taking(intake, core, base.blobs)
+    folder = attachments_folder(base.loaded.settings).parent / "late"
+    return InTime(taking, Latecomers(folder, core, taking, speakers), base.clock)
 
 
 def _equip(base: Base, channels: Iterable[object]) -> None:
@@ -189,20 +207,20 @@ def _equip(base: Base, channels: Iterable[object]) -> None:
             )
 
 
+def _entrust(
+    base: Base, dispatcher: Dispatcher, call_backs: CallBacks, channels: Iterable[object]
+) -> None:
+    """Lend the registry to the channels whose carriers report on what was sent."""
+    registry = MailRegistry(base.store, base.blobs, base.clock, dispatcher, call_backs)
+    for channel in channels:
+        if hasattr(channel, "entrust"):
+            cast("Entrusting", channel).entrust(registry)
+
+
 def _state(channel: object) -> Part:
     """Return how well a channel works, as far as it knows."""
     why = cast("Reporting", channel).trouble() if hasattr(channel, "trouble") else None
     return Part(state=State.OK if why is None else State.DOWN, why=why)
-
-
-def _errands(base: Base, additions: Additions, speakers: Mapping[str, Messenger]) -> MediaErrands:
-    """Return what fetches media, by the messengers that can."""
-    fetchers = {
-        name.replace("answer:", "media:", 1): cast("Fetcher", speaker)
-        for name, speaker in speakers.items()
-        if name.startswith("answer:") and hasattr(speaker, "fetch")
-    }
-    return MediaErrands(fetchers, base.store, base.blobs, additions)
 
 
 def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:
@@ -329,7 +347,14 @@ def _application(
     )
     app.add_routes(deskpage.routes(site))
     if front.portal is not None:
-        portal = _portal(base, front, citizen)
+        accounts = {
+            name: cast("Authorizer", channel)
+            for (_, name), channel in front.webhooks.items()
+            if hasattr(channel, "open_id")
+        }
+        known = OpenIds(accounts, base.public.url, base.public.secret, base.clock)
+        app.add_routes(known.routes())
+        portal = _portal(base, front, citizen, known)
         app.add_routes(citizen_pages.routes(portal))
         front.page_missing = lambda request: failure(portal.views, request, 404)
     return app
@@ -348,7 +373,7 @@ def _keys(section: Mapping[str, Any]) -> tuple[bytes, ...]:
     return tuple(key_of(str(secret)) for secret in secrets)  # type: ignore[attr-defined]  # a list
 
 
-def _portal(base: Base, front: http.Front, citizen: Citizen) -> Portal:
+def _portal(base: Base, front: http.Front, citizen: Citizen, known: OpenIds) -> Portal:
     settings = base.loaded.settings
     return Portal(
         account=front.portal_name,
@@ -363,4 +388,5 @@ def _portal(base: Base, front: http.Front, citizen: Citizen) -> Portal:
             secure=settings.http.public_url.startswith("https:"),
         ),
         remote=front.remote,
+        bound=known.bound,
     )

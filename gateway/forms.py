@@ -206,6 +206,16 @@ def _too_long(limit: int) -> Oversized:
 
 async def _read_urlencoded(request: web.Request, fields: dict[str, str]) -> None:
     body = b"".join([chunk async for chunk in _body(request, URLENCODED_BYTES)])
+    fill(fields, body)
+
+
+def fill(fields: dict[str, str], body: bytes) -> None:
+    """Add the fields of a urlencoded form; those before a wrong one stay.
+
+    Raises:
+        Malformed: It cannot be read; names the field or ``body``.
+        Oversized: It has too many fields.
+    """
     try:
         pairs = parse_qsl(
             body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELD_LIMIT

@@ -8,26 +8,35 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import cast
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from channels.base import Reply, Request, Webhook
+from channels.base import Prompt, Receipt, Reply, Request, Shaking, Webhook
 from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import Clock
-from gateway.forms import NoFiles, Sink, read_body, read_form
+from gateway.forms import URLENCODED_BYTES, NoFiles, Sink, fill, read_body, read_form
 from gateway.health import Health
+from gateway.late import InTime, Taking
 from gateway.links import attachment_signature
 from gateway.metrics import Metrics
 from gateway.problems import problem, problem_of
 from gateway.store.base import Quarantined, Store
-from normalizer.errors import ChannelError, GatewayError, Ignored, StoreError, Unauthorized
-from normalizer.schema import Attachment
+from normalizer.errors import (
+    ChannelError,
+    FieldError,
+    GatewayError,
+    Ignored,
+    StoreError,
+    Unauthorized,
+)
+from normalizer.schema import Attachment, Inbound
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +55,8 @@ _KEPT_HEADERS = ("Allow", "Retry-After", "Accept-Encoding")
 class Front:
     """What the handlers work with."""
 
+    taking: Taking
+    in_time: InTime
     intake: Intake
     store: Store
     blobs: Blobs
@@ -59,6 +70,11 @@ class Front:
     remote: Callable[[web.Request], str]
     page_missing: Callable[[web.Request], web.Response] | None = None  #: for people with browsers
     draining: bool = field(default=False)
+
+    @property
+    def pushes(self) -> "Pushes":
+        """The handlers of everything that makes tickets."""
+        return Pushes(self)
 
 
 def remote_reader(proxies: Sequence[str]) -> Callable[[web.Request], str]:
@@ -178,22 +194,45 @@ class Pushes:
         if "Content-Type" in request.headers and request.content_type not in _TAKEN:
             return problem(415, "send application/json or multipart/form-data")
         pushed = await self._read(request, front.blobs)
-        return await self._push(front.portal, ("web", front.portal_name), pushed)
+        arrived = front.clock.monotonic()
+        return await self._push(front.portal, ("web", front.portal_name), pushed, arrived)
 
     async def channel(self, request: web.Request) -> web.Response:
         """Take a push to ``/channels/{kind}/{name}``."""
+        arrived = self._front.clock.monotonic()
         key = (request.match_info["kind"], request.match_info["name"])
         webhook = self._front.webhooks.get(key)
         if webhook is None:
             return problem(404, "no channel of this kind and name")
         # Nothing is written for somebody who has not shown yet who they are.
-        return await self._push(webhook, key, await self._read(request, NoFiles()))
+        return await self._push(webhook, key, await self._read(request, NoFiles()), arrived)
+
+    async def handshake(self, request: web.Request) -> web.Response:
+        """Answer a carrier that asks whether an address is ours, before it pushes to it."""
+        front = self._front
+        key = (request.match_info["kind"], request.match_info["name"])
+        webhook = front.webhooks.get(key)
+        if webhook is None:
+            return problem(404, "no channel of this kind and name")
+        if not hasattr(webhook, "handshake"):
+            raise web.HTTPMethodNotAllowed("GET", ["POST"])
+        asked = await self._read(request, NoFiles())
+        try:
+            return web_response(cast("Shaking", webhook).handshake(asked, front.clock.now()))
+        except ChannelError as error:
+            front.metrics.rejected(key[0], error.code)
+            return problem_of(error)
 
     async def _read(self, request: web.Request, files: Sink) -> Request:
         fields: Mapping[str, str] | None = None
         attachments: tuple[Attachment, ...] = ()
         body = b""
-        if request.content_type in _FORMS:
+        if request.content_type == "application/x-www-form-urlencoded":
+            body = await read_body(
+                request, URLENCODED_BYTES
+            )  # kept whole, should it be quarantined
+            fields = _fields(body, strict=not isinstance(files, NoFiles))
+        elif request.content_type in _FORMS:
             fields, attachments = await read_form(request, files)
         else:
             body = await read_body(request, JSON_BYTES)
@@ -208,33 +247,52 @@ class Pushes:
             remote=self._front.remote(request),
         )
 
-    async def _push(self, webhook: Webhook, key: tuple[str, str], request: Request) -> web.Response:
+    async def _push(
+        self, webhook: Webhook, key: tuple[str, str], request: Request, arrived: float
+    ) -> web.Response:
         front = self._front
         now = front.clock.now()
         try:
             webhook.authenticate(request, now)
             inbounds = webhook.parse(request, now)
-            for content in webhook.files(request):
-                await front.blobs.write(_once(content), len(content))
-            receipts = [await front.intake.accept(inbound) for inbound in inbounds]
+            receipts = await self._take(webhook, key, request, inbounds, arrived)
         except Unauthorized as error:
             front.metrics.rejected(key[0], error.code)
             return problem_of(error, unauthorized=401 if key[0] in SIGNED_JSON else 403)
         except Ignored as error:
-            await self._keep(key, request, error)
+            await self.keep(key, request, error)
             return web_response(webhook.reply(request, ()))
         except ChannelError as error:
             front.metrics.rejected(key[0], error.code)
             if key[0] != "web":  # a citizen sees the error; a carrier's citizen never does
-                await self._keep(key, request, error)
+                await self.keep(key, request, error)
             return problem_of(error)
         except StoreError as error:
             front.health.store_failed(str(error))
             raise
+        if receipts is None:
+            return web_response(cast("Prompt", webhook).late(request))
         front.health.store_worked()
         return web_response(webhook.reply(request, receipts))
 
-    async def _keep(self, key: tuple[str, str], request: Request, error: ChannelError) -> None:
+    async def _take(
+        self,
+        webhook: Webhook,
+        key: tuple[str, str],
+        request: Request,
+        inbounds: Sequence[Inbound],
+        arrived: float,
+    ) -> Sequence[Receipt] | None:
+        """Return the receipts; None where the carrier is answered before they are there."""
+        front = self._front
+        if not inbounds or not hasattr(webhook, "reply_within_s"):
+            return await front.taking.take(webhook, request, inbounds)
+        prompt = cast("Prompt", webhook)
+        return await front.in_time.take(
+            prompt, key, request, inbounds, arrived=arrived, quarantine=self.keep
+        )
+
+    async def keep(self, key: tuple[str, str], request: Request, error: ChannelError) -> None:
         """Quarantine what is authentic but not understood, whole."""
         item = Quarantined(
             id=hashlib.sha256(repr(key).encode() + request.body).hexdigest()[:32],  # a repeat: same
@@ -250,8 +308,19 @@ class Pushes:
         log.warning("channel.quarantined", extra={"channel": key[0], "id": item.id})
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+def _fields(body: bytes, *, strict: bool) -> Mapping[str, str] | None:
+    """Return the fields of a urlencoded form; None where it is none and need not be.
+
+    Some carriers push JSON under this media type: what it is, their channel knows.
+    """
+    fields: dict[str, str] = {}
+    try:
+        fill(fields, body)
+    except FieldError:
+        if strict:
+            raise
+        return None
+    return fields
 
 
 class Service:
@@ -306,9 +375,10 @@ class Service:
 
 def routes(front: Front) -> Sequence[web.RouteDef]:
     """Return the routes of this module."""
-    pushes, service = Pushes(front), Service(front)
+    pushes, service = front.pushes, Service(front)
     return [
         web.post("/api/v1/requests", pushes.request),
+        web.get("/channels/{kind}/{name}", pushes.handshake, allow_head=False),
         web.post("/channels/{kind}/{name}", pushes.channel),
         web.post("/channels/{kind}/{name}/{secret}", pushes.channel),
         web.get("/api/v1/attachments/{sha256}/{id}", service.attachment),

@@ -6,7 +6,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
 
-from gateway.judge.rulebook import Role, Rulebook
+from gateway.judge.rulebook import Rulebook
+from gateway.judge.terms import Role
 from normalizer.text import fold, normalize_text
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ def sounds_urgent(text: str, rulebook: Rulebook) -> bool:
     """Return whether a letter's beginning or end names a happening: a quick look, no judgement."""
     ends = f"{text[:LONG_TEXT]}\n{text[-LONG_TEXT:]}"
     found = rulebook.automaton.find_matches_as_indexes(fold(normalize_text(ends)))
-    roles = {sense.role for hit in found for sense in rulebook.patterns[hit[0]].signals}
+    roles = {sense.role for hit in found for sense in rulebook.acts[hit[0]][0]}
     return Role.HAPPENING in roles
 
 

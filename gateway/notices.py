@@ -162,6 +162,15 @@ def unknown_number(number: str, language: str | None) -> str:
     return f"We found no request {number} of yours. Add the query code: 查询 NUMBER CODE."
 
 
+def no_matter(language: str | None) -> str:
+    """Return what is answered to who asks for progress and has told nothing lately."""
+    if _speaks_chinese(language):
+        return (
+            "近期没有您的诉求记录。请直接发送您要反映的事情，或发送“查询 编号 查询码”查询其他诉求。"
+        )
+    return "We have no recent request of yours. Write to us, or send 查询 NUMBER CODE."
+
+
 def rated(number: str, language: str | None) -> str:
     """Return what is said to a citizen who has rated an answer."""
     if _speaks_chinese(language):

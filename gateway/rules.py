@@ -1,8 +1,11 @@
 """From a loaded configuration to the rules in force."""
 
+from pathlib import Path
+
 from config.load import Loaded
 from gateway.compose import Rules
 from gateway.judge.rulebook import load as load_rulebook
+from gateway.judge.rulebook import shipped_model
 from gateway.lifecycle import WorkRules
 from gateway.route import Router
 from normalizer.gazetteer import Gazetteer
@@ -19,10 +22,16 @@ def compile_rules(loaded: Loaded) -> Rules:
         zone=loaded.settings.instance.zone,
         context=Context(home=loaded.pack.home, area_code=loaded.pack.area_code),
         gazetteer=Gazetteer.load(loaded.pack.home),
-        rulebook=load_rulebook(loaded.lexicons),
+        rulebook=load_rulebook(loaded.lexicons, model_of(loaded)),
         pack=loaded.pack,
         router=Router(loaded.settings.routes, loaded.pack),
     )
+
+
+def model_of(loaded: Loaded) -> Path:
+    """Return the judge's model: the site's own, ``models/judge.model`` beside its file, or the shipped."""
+    own = loaded.path.parent / "models" / "judge.model"
+    return own if own.is_file() else shipped_model()
 
 
 def work_rules(rules: Rules) -> WorkRules:

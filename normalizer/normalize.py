@@ -56,7 +56,7 @@ def normalize(inbound: Inbound, context: Context, gazetteer: Gazetteer) -> Norma
     content = Content(
         title=_line(inbound.title) or title_of(text),
         text=text,
-        original=storable(inbound.text),
+        original=storable(inbound.text if inbound.full is None else inbound.full),
         elements=found,
     )
     return Normalized(

@@ -1,8 +1,7 @@
 """The central values: what a channel saw, what the ticket holds, what the judge found.
 
-All are frozen. Instants are aware; unknown is None, never a made-up value. The published form of
-the ticket (contract section 3) is `PublishedTicket`; the stored `Ticket` lacks the number, the
-status and the history, which the store and its events supply.
+All are frozen; instants are aware; unknown is None. The published ticket (contract section 3) is
+`PublishedTicket`; number, status and history come from the store and its events.
 """
 
 from collections.abc import Mapping
@@ -309,10 +308,11 @@ class Inbound(Value, frozen=True, kw_only=True):
     #: What the citizen should read is stored with the ticket and goes out to ``thread`` by the
     #: channel's messenger; False: the channel tells it in its own reply, or nobody.
     acknowledge: bool = False
-    #: Number of the ticket that the first words of this same act made, as of a call that goes on;
-    #: these words join it whenever they come.
-    continues: str | None = None
+    continues: str | None = None  #: ticket of this act's first words, as of a call that goes on
     touched: bool = False  #: an entry of a menu was touched; ``text`` is what stands for it
+    full: str | None = None  #: what ``text`` was cut from, literal: a mail's quoted past
+    cites: tuple[str, ...] = ()  #: tickets that it answers by ids nobody guesses, whoever sends
+    remark: str | None = None  #: what the citizen is told beside the acknowledgement
     extra: Mapping[str, str] = {}
 
 

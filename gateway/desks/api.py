@@ -8,11 +8,11 @@ import msgspec
 from aiohttp import web
 
 from config.settings import Desk
+from gateway.desks.answers import ACTIONS, Answer, concerns
 from gateway.desks.auth import check
 from gateway.desks.incidents import OPEN
 from gateway.desks.stream import PAGE_MOST, Site, Wire, page_of, send
 from gateway.desks.view import desk_views
-from gateway.outbox.answers import ACTIONS, Answer, concerns
 from gateway.problems import problem, problem_of
 from gateway.store.base import StoredIncident
 from normalizer.errors import GatewayError, Malformed, Oversized, StoreError, Unauthorized

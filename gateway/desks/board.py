@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from adapters.base import Item
+from gateway.desks.answers import called_in, calls_duty, stands_at
 from gateway.desks.roster import DUTY, Roster
 from gateway.desks.view import STEPS_SHOWN, WORDS, add_step, standing, view_of
-from gateway.outbox.answers import called_in, calls_duty, stands_at
 from gateway.outbox.events import item_with
 from gateway.outbox.fresh import Build, Fresh
 from gateway.ports import Told
@@ -126,7 +126,7 @@ class Card:
 
 
 def concerned(stored: StoredIncident) -> frozenset[str]:
-    """Return the desks that may see and answer an incident; see `gateway.outbox.answers.concerns`."""
+    """Return the desks that may see and answer an incident; see `gateway.desks.answers.concerns`."""
     desks = {stored.desk, stored.incident.service}
     return frozenset(desks | {DUTY}) if called_in(stored) else frozenset(desks)
 

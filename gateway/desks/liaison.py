@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gateway.clock import Clock
+from gateway.desks.answers import Answer, Turn, called_in, decide
 from gateway.desks.incidents import OPEN, UNANSWERED, IncidentIndex, tell, told
 from gateway.desks.roster import DUTY, Roster
-from gateway.outbox.answers import Answer, Turn, called_in, decide
 from gateway.ports import Outbox
 from gateway.store.base import (
     Changed,

@@ -13,13 +13,13 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from config.settings import Desk
+from gateway.desks.answers import ACTIONS
 from gateway.desks.api import BY_MOST, Api, Refused, answer, desk_of, limited
 from gateway.desks.auth import SESSION, check_origin, is_token, session_name, session_of
 from gateway.desks.incidents import OPEN, UNANSWERED
 from gateway.desks.stream import PAGE_MOST, Site, page_of
 from gateway.desks.texts import LANGUAGES, TEXTS
 from gateway.desks.view import desk_views
-from gateway.outbox.answers import ACTIONS
 from gateway.problems import problem
 from gateway.store.base import StoredIncident
 from normalizer.errors import FieldError, GatewayError, Malformed, NotAllowed, Unauthorized

@@ -7,10 +7,10 @@ from adapters.base import Item
 from adapters.liaison.answers import StreamAnswer
 from adapters.liaison.port import Mention
 from gateway.clock import Clock
+from gateway.desks.answers import Answer
 from gateway.desks.incidents import OPEN
 from gateway.desks.liaison import Liaison
 from gateway.desks.roster import Roster
-from gateway.outbox.answers import Answer
 from gateway.outbox.events import materialize
 from gateway.store.base import Quarantined, Store, StoredIncident
 from gateway.view import Public

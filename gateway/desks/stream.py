@@ -16,12 +16,12 @@ import msgspec
 from aiohttp import web
 
 from gateway.clock import Clock
+from gateway.desks.answers import concerns
 from gateway.desks.board import Change
 from gateway.desks.feed import Feed, Listener
 from gateway.desks.incidents import OPEN
 from gateway.desks.liaison import Liaison
 from gateway.desks.roster import Roster
-from gateway.outbox.answers import concerns
 from gateway.store.base import Store, StoredIncident
 from gateway.view import Public
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from gateway.desks.answers import shown_at
 from gateway.desks.incidents import place_line
 from gateway.desks.roster import Roster
-from gateway.outbox.answers import shown_at
 from gateway.store.base import Event, NewEvent, Store, StoredIncident, StoredTicket
 from gateway.view import publish_incident
 

@@ -179,7 +179,9 @@ def _data(
     data: dict[str, object] = {**delivery.data}
     if delivery.type == RECEIVED and ticket is not None:
         receipts = Receipts(public.secret, public.zone)
-        data["text"] = receipts.of(ticket, duplicate=False).message
+        # What a channel remarks on the message itself follows.
+        remark = data.get("text", "")
+        data["text"] = f"{receipts.of(ticket, duplicate=False).message}{remark}"
     if ticket is not None and delivery.type != GROWN:
         data["ticket"] = _ticket_as_of(ticket, incidents, public, delivery.event_seq)
     if incident is not None:

@@ -19,7 +19,7 @@ from config.region import RATINGS
 from gateway.additions import Additions, Further, message_key
 from gateway.core import Core
 from gateway.media import tidied
-from gateway.notices import progress_of, rated, stopped, unknown_number
+from gateway.notices import no_matter, progress_of, rated, stopped, unknown_number
 from gateway.portal.citizen import Citizen, NotFound, TooMany
 from gateway.standing import OVER, answered, rated_already
 from gateway.store.base import Change, Event, NewEvent, StoredTicket
@@ -42,6 +42,9 @@ LOOK_BACK = timedelta(days=7)
 STOPPED = "stopped"
 #: How a ticket's number looks inside a text.
 _NUMBER = re.compile(r"(?<![0-9-])[0-9]{8}-[0-9]{6,12}-[0-9](?![0-9-])")
+#: Kinds of channels of which every act is a ticket, however soon it follows another (contract
+#: section 5: every call that was answered is one ticket).
+WHOLE = frozenset({"phone"})
 #: Numbers of a text that are looked up.
 _CITED = 3
 
@@ -90,6 +93,8 @@ class Conversation:
         """
         if inbound.thread is None:
             return None
+        if inbound.channel in WHOLE:
+            return await self._continued(inbound)
         text = normalize_text(inbound.text)
         earlier = await self._core.store.conversation(
             inbound.channel, inbound.account, inbound.thread, self._core.clock.now() - LOOK_BACK
@@ -108,15 +113,21 @@ class Conversation:
 
     # Further words
 
+    async def _continued(self, inbound: Inbound) -> Receipt | None:
+        """Let the later words of one act join its ticket; another act is a ticket of its own."""
+        number = inbound.continues
+        stored = await self._core.store.ticket(number) if number is not None else None
+        return None if stored is None else await self._add(stored, inbound)
+
     async def _join(
         self, inbound: Inbound, text: str, earlier: list[StoredTicket]
     ) -> Receipt | None:
-        for number in _NUMBER.findall(text)[:_CITED]:
+        for number in (*inbound.cites, *_NUMBER.findall(text)[:_CITED]):
             stored = await self._core.store.ticket(number) if is_number(number) else None
             if (
                 stored is not None
                 and _is_open(stored)
-                and same_thread(stored.ticket.channel, inbound)
+                and (number in inbound.cites or same_thread(stored.ticket.channel, inbound))
             ):
                 return await self._add(stored, inbound)
         newest = next((stored for stored in earlier if _is_open(stored)), None)
@@ -138,7 +149,7 @@ class Conversation:
     ) -> Receipt:
         further = further or await self._additions.read(stored.ticket, inbound.text)
         told = self._core.receipts.added_message(stored.number, stored.ticket, further.judged)
-        answer = told if inbound.acknowledge else None
+        answer = f"{told}{inbound.remark or ''}" if inbound.acknowledge else None
         await self._additions.put(
             stored,
             further,
@@ -175,6 +186,9 @@ class Conversation:
     ) -> Receipt | None:
         number = command.number
         if number is None:
+            if not earlier and inbound.touched:  # no words of theirs that a human must read
+                said = no_matter(inbound.requester.language)
+                return self._core.receipts.without_ticket(said, inbound.received_at)
             return self._progress(earlier[0]) if earlier else None
         stored = next((s for s in earlier if s.number == number), None)
         if stored is None and is_number(number):
@@ -260,13 +274,12 @@ def _is_open(stored: StoredTicket) -> bool:
 
 
 def _is_theirs(stored: StoredTicket, inbound: Inbound) -> bool:
-    """Return whether who asks is who made the ticket, by thread or by a number or address."""
+    """Return whether who asks is who made the ticket, by thread, number, address or open id."""
     if same_thread(stored.ticket.channel, inbound):
         return True
     theirs, ours = stored.ticket.requester, inbound.requester
-    return (ours.phone is not None and ours.phone == theirs.phone) or (
-        ours.email is not None and ours.email == theirs.email
-    )
+    known = ((ours.phone, theirs.phone), (ours.email, theirs.email), (ours.wechat, theirs.wechat))
+    return any(mine is not None and mine == other for mine, other in known)
 
 
 def _last_words(stored: StoredTicket) -> datetime:

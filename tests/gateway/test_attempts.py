@@ -1,6 +1,6 @@
 """Counting wrong query codes: ten in ten minutes, and not more memory than that needs."""
 
-from gateway.outbox.attempts import ALLOWED, KEPT, WINDOW_S, Attempts
+from gateway.attempts import ALLOWED, KEPT, WINDOW_S, Attempts
 
 
 def tried(times: int, *, at: float = 0.0) -> Attempts:

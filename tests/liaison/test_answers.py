@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from gateway.outbox.answers import ACTIONS, Answer, Turn, decide, shown_at
+from gateway.desks.answers import ACTIONS, Answer, Turn, decide, shown_at
 from gateway.store.base import Event, StoredIncident
 from normalizer.errors import NotAllowed
 from normalizer.schema import Incident, Place

@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from gateway.desks import stream as deskstream
+from gateway.desks.answers import Answer
 from gateway.desks.board import Card, Change
 from gateway.desks.feed import BOUND, Feed, Listener
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.view import desk_views
 from gateway.ids import new_id
-from gateway.outbox.answers import Answer
 from gateway.outbox.events import materialize
 from gateway.ports import Told
 from gateway.store.base import Acceptance, Added, NewEvent, StoredIncident

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import Desk, Rung
+from gateway.desks.answers import Answer
 from gateway.desks.ladder import BATCH
 from gateway.desks.roster import Roster
-from gateway.outbox.answers import Answer
 from gateway.store.base import Changed, Delivery, IncidentChange, StoredIncident
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import StoreError

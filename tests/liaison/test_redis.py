@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from adapters.liaison.redis_streams import RedisStreams, Rhythm
+from gateway.desks.answers import Answer
 from gateway.health import State
-from gateway.outbox.answers import Answer
 from gateway.outbox.events import materialize
 from gateway.store.base import Delivery
 from normalizer.errors import StoreError, TryLater

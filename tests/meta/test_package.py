@@ -17,6 +17,7 @@ DATA = (
     *("gateway/pages/static/desk.js", "gateway/strings/zh.toml", "gateway/strings/en.toml"),
     *("gateway/store/migrations/0001_initial.sql", "gateway/store/queries/write.sql"),
     *("config/gateway.yaml", "config/regions/suzhou.yaml", "config/lexicons/rescue.yaml"),
+    *("config/training/fire.yaml", "config/models/judge.model", "config/models/judge.card.json"),
     *("config/calendars/cn.yaml", "config/departments/cn.yaml"),
     *("normalizer/data/divisions.txt", "normalizer/data/towns.txt"),
     *(f"{package}/py.typed" for package in PACKAGES),

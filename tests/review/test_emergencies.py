@@ -18,12 +18,12 @@ from adapters.notify.notifier import Notifier
 from channels.base import Message
 from config.settings import Desk, Rung
 from gateway.desks import stream as deskstream
+from gateway.desks.answers import Answer
 from gateway.desks.feed import Feed
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.roster import Roster
 from gateway.desks.view import desk_views
 from gateway.health import State
-from gateway.outbox.answers import Answer
 from gateway.standing import spoken_now
 from gateway.store.base import Change, Lane, NewEvent, StoredIncident
 from normalizer.normalize import Normalized

@@ -9,10 +9,10 @@ import pytest
 from channels.webhook.codec import seconds_of
 from config.load import load
 from gateway import plugins
+from gateway.attempts import network_of
 from gateway.configcheck import problems
 from gateway.logs import JsonFormatter
 from gateway.media import UNKNOWN, declared, safe_name
-from gateway.outbox.attempts import network_of
 from tests.acceptance.process import write_config
 from tests.acceptance.world import settings
 from tests.clock import START
