@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fix type arch spell schema docs wheel soak chaos bench lock clean peers
+.PHONY: help demo test check lint fix type arch spell schema docs wheel model soak chaos bench lock clean peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ docs: $(STAMP) ## build the documentation; a broken link fails
 
 wheel: $(STAMP) ## build the wheel into dist/
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+model: $(STAMP) ## train the judge's model anew from config/training
+	$(VENV)/bin/gateway train --out config/models/judge.model $(ARGS)
 
 bench: $(STAMP) ## measure the gateway on this machine
 	$(VENV)/bin/gateway bench $(ARGS)

@@ -5,37 +5,32 @@ new one (现在, 但是); a sentence ends at 。！？； and at a new line. Spe
 punctuation, so frames and signs also reach no further than `Settings.reach` characters.
 """
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from gateway.judge.rulebook import Pattern, Reach, Role, Rulebook, Sense
+from gateway.judge.rulebook import Rulebook
+from gateway.judge.scan import Found, Hit, Scan
+from gateway.judge.terms import Reach, Role
 from normalizer.schema import Value
 
-#: Start, end and sense of a phrase, and where its last part starts: at its start unless it has a ``…``.
-Hit = tuple[int, int, Sense, int]
 #: A happening, what is left of its weight under the frames that govern it, and those frames.
 Standing = tuple[Hit, float, tuple[Hit, ...]]
 
-_BREAK = re.compile(r"[，,。！？；;!?\n…~]+|\.(?=\s|$|\.)|(?<=[一-鿿])[ \t\u3000]+(?=[一-鿿])")
-_ENDS = frozenset("。！？；;!?\n")
-_Match = tuple[int, int, int]
-#: From so many matches on, only the first and last `_OFTEN` of each phrase are kept.
-_MANY, _OFTEN = 3000, 100
 #: So many happenings are weighed; the rest, weaker or later, are found but not looked into.
 #: Bounds the work on a hostile text of 20,000 characters.
 _MOST = 48
 
 
 class Reading(Value, frozen=True, kw_only=True):
-    """What a text holds, each tuple in the order of the text."""
+    """What a text holds. Without a happening, nothing is said of signs and frames."""
 
-    happenings: tuple[Hit, ...]
+    happenings: tuple[Hit, ...]  #: in the order of the text, like signs and frames
     signs: tuple[Hit, ...]
-    frames: tuple[Hit, ...]
-    types: tuple[Hit, ...]
-    domains: tuple[Hit, ...]
+    frames: tuple[Hit, ...]  #: those that reach so far and no further
+    wide: tuple[Hit, ...]  #: those that reach the whole text
+    types: Sequence[Found]
+    domains: Sequence[Found]
     clauses: tuple[int, ...]  #: where each starts, ascending, the first at 0
     sentences: tuple[int, ...]  #: likewise
     rearms: tuple[int, ...]  #: where a word stands that ends the reach of earlier frames
@@ -44,19 +39,28 @@ class Reading(Value, frozen=True, kw_only=True):
 
 def read(folded: str, rulebook: Rulebook) -> Reading:
     """Return everything of the rulebook that the folded text holds."""
-    clauses, sentences = _cut(folded)
-    scan = _Scan(rulebook, clauses, sentences)
-    scan.run(folded)
-    kept = _unmasked(scan.signals)
+    scan = Scan(folded, rulebook)
+    types, domains, signals = scan.types, scan.domains, scan.signals
+    if not any(hit[2].role is Role.HAPPENING for hit in signals):
+        return _silent(types, domains)
+    scan.rest()
+    signals.sort(key=_order)
+    kept = _unmasked(signals)
+    happenings = _happenings(kept)
+    if not happenings:
+        return _silent(types, domains)
+    clauses, sentences = scan.cuts()
     signs = [hit for hit in kept if hit[2].role is Role.SIGN]
+    frames = [hit for hit in kept if hit[2].role is Role.FRAME]
     clauses.extend(hit[0] for hit in signs if hit[2].opens)
     clauses.sort()
     return Reading(
-        happenings=_happenings(kept),
+        happenings=happenings,
         signs=tuple(signs),
-        frames=tuple(hit for hit in kept if hit[2].role is Role.FRAME),
-        types=tuple(scan.types),
-        domains=tuple(scan.domains),
+        frames=tuple(hit for hit in frames if hit[2].reach is not Reach.TEXT),
+        wide=tuple(hit for hit in frames if hit[2].reach is Reach.TEXT),
+        types=types,
+        domains=domains,
         clauses=tuple(clauses),
         sentences=tuple(sentences),
         rearms=tuple(hit[0] for hit in signs if hit[2].rearms),
@@ -64,36 +68,63 @@ def read(folded: str, rulebook: Rulebook) -> Reading:
     )
 
 
+def _silent(types: Sequence[Found], domains: Sequence[Found]) -> Reading:
+    return Reading(
+        happenings=(),
+        signs=(),
+        frames=(),
+        wide=(),
+        types=types,
+        domains=domains,
+        clauses=(0,),
+        sentences=(0,),
+        rearms=(),
+        fresh=(),
+    )
+
+
 def standing(reading: Reading, rulebook: Rulebook) -> list[Standing]:
     """Return the happenings that the frames around them leave some weight.
 
     Cancelled ones stay with weight 0, so that the evidence can tell what cancelled them. Frames
-    that reach the whole text are left to `gateway.judge.assess`.
+    that reach the whole text are left to `gateway.judge.weighing`.
     """
+    if not reading.frames:
+        return [(hit, hit[2].weight, ()) for hit in reading.happenings]
     starts = [frame[0] for frame in reading.frames]
+    places = [_place(frame, reading) for frame in reading.frames]
     reach = rulebook.settings.reach
     result: list[Standing] = []
     for hit in reading.happenings:
-        low = bisect_left(starts, hit[0] - reach)
-        high = bisect_right(starts, hit[1] + reach)
         strongest: dict[str, Hit] = {}
         if hit[2].tier != "always":
-            for frame in reading.frames[low:high]:
+            place = _place(hit, reading)
+            low = bisect_left(starts, hit[0] - reach)
+            for at in range(low, bisect_right(starts, hit[1] + reach)):
+                frame = reading.frames[at]
                 known = strongest.get(frame[2].name)
                 if (known is None or known[2].weight < frame[2].weight) and _governs(
-                    frame, hit, reading
+                    frame, places[at], hit, place, reading.rearms
                 ):
                     strongest[frame[2].name] = frame
         result.append((hit, _left(hit, strongest, rulebook), tuple(strongest.values())))
     return result
 
 
+def _place(hit: Hit, reading: Reading) -> tuple[int, int]:
+    """Return in which clause and in which sentence a phrase starts."""
+    return bisect_right(reading.clauses, hit[0]), bisect_right(reading.sentences, hit[0])
+
+
 def _left(hit: Hit, frames: dict[str, Hit], rulebook: Rulebook) -> float:
     """Return what the frames leave of a weight; only `Settings.all` cancels what is certain."""
+    weight = hit[2].weight
+    if not frames:
+        return weight
     against = [frame[2].weight for frame in frames.values()]
     settings = rulebook.settings
-    left = hit[2].weight - sum(against)
-    if hit[2].weight >= settings.certain and max(against, default=0.0) < settings.all:
+    left = weight - sum(against)
+    if weight >= settings.certain and max(against) < settings.all:
         return max(left, settings.doubt)
     return max(left, 0.0)
 
@@ -112,19 +143,6 @@ def _order(hit: Hit) -> tuple[int, int]:
     return hit[0], -hit[1]
 
 
-def _by_start(match: tuple[int, int, int]) -> tuple[int, int]:
-    return match[1], -match[2]
-
-
-def _cut(folded: str) -> tuple[list[int], list[int]]:
-    clauses, sentences = [0], [0]
-    for match in _BREAK.finditer(folded):
-        clauses.append(match.end())
-        if not _ENDS.isdisjoint(match.group()):
-            sentences.append(match.end())
-    return clauses, sentences
-
-
 def _happenings(signals: list[Hit]) -> tuple[Hit, ...]:
     """Return the happenings without those inside a longer phrase of their kind."""
     longest: dict[str, Hit] = {}
@@ -140,97 +158,6 @@ def _happenings(signals: list[Hit]) -> tuple[Hit, ...]:
         strongest = sorted(found, key=lambda hit: (-hit[2].weight, hit[0]))[:_MOST]
         found = sorted(strongest, key=_order)
     return tuple(found)
-
-
-class _Scan:
-    """One pass over a text; afterwards the hits stand by start, of equal starts the longest first."""
-
-    def __init__(
-        self, rulebook: Rulebook, clauses: Sequence[int], sentences: Sequence[int]
-    ) -> None:
-        self.signals: list[Hit] = []
-        self.types: list[Hit] = []
-        self.domains: list[Hit] = []
-        self._rulebook = rulebook
-        self._clauses = clauses
-        self._sentences = sentences
-        #: By phrase with ``…``: the part it waits for, its start, and the end of the last part.
-        self._chains: dict[int, tuple[int, int, int]] = {}
-        self._joined: list[Hit] = []
-
-    def run(self, folded: str) -> None:
-        found = self._rulebook.automaton.find_matches_as_indexes(folded, overlapping=True)
-        if len(found) > _MANY:
-            found = _thinned(found)
-        found.sort(key=_by_start)
-        patterns = self._rulebook.patterns
-        for index, start, end in found:
-            pattern = patterns[index]
-            if not pattern.word or _whole(folded, start, end, pattern):
-                self._meet(pattern, start, end)
-        if self._joined:
-            tables = {Role.TYPE: self.types, Role.DOMAIN: self.domains}
-            for hit in self._joined:
-                tables.get(hit[2].role, self.signals).append(hit)
-            for table in (self.signals, self.types, self.domains):
-                table.sort(key=_order)
-
-    def _meet(self, pattern: Pattern, start: int, end: int) -> None:
-        for sense in pattern.signals:
-            self.signals.append((start, end, sense, start))
-        for sense in pattern.types:
-            self.types.append((start, end, sense, start))
-        for sense in pattern.domains:
-            self.domains.append((start, end, sense, start))
-        chains = self._chains
-        if pattern.nexts and chains:
-            for chain in chains.keys() & pattern.nexts.keys():
-                known = chains[chain]
-                if known[0] in pattern.nexts[chain]:
-                    self._follow(chain, known, start, end)
-        if pattern.firsts:
-            chains.update(dict.fromkeys(pattern.firsts, (1, start, end)))
-
-    def _follow(self, index: int, known: tuple[int, int, int], start: int, end: int) -> None:
-        """Advance a phrase with ``…`` by one part if it stands near enough in the same sentence."""
-        place, first, last = known
-        if not 0 <= start - last <= self._rulebook.settings.gap:
-            return
-        if bisect_right(self._sentences, last) != bisect_right(self._sentences, start):
-            return
-        chain = self._rulebook.chains[index]
-        if place + 1 < chain.parts:
-            self._chains[index] = (place + 1, first, end)
-            return
-        del self._chains[index]
-        same = bisect_right(self._clauses, first) == bisect_right(self._clauses, start)
-        self._joined.append((first, end, chain.sense if same else chain.across, start))
-
-
-def _thinned(found: list[_Match]) -> list[_Match]:
-    """Return the matches, of each phrase only its first and last hundred."""
-    times: dict[int, int] = {}
-    kept = [match for match in found if _count(match[0], times) <= _OFTEN]
-    if len(kept) < len(found):
-        times.clear()
-        kept.extend(match for match in reversed(found) if _count(match[0], times) <= _OFTEN)
-        kept = list(dict.fromkeys(kept))
-    return kept
-
-
-def _count(index: int, times: dict[int, int]) -> int:
-    times[index] = times.get(index, 0) + 1
-    return times[index]
-
-
-def _whole(folded: str, start: int, end: int, pattern: Pattern) -> bool:
-    if pattern.starts_word and start and _latin(folded[start - 1]):
-        return False
-    return not (pattern.ends_word and end < len(folded) and _latin(folded[end]))
-
-
-def _latin(character: str) -> bool:
-    return character.isascii() and character.isalnum()
 
 
 def _unmasked(signals: list[Hit]) -> list[Hit]:
@@ -269,18 +196,26 @@ def _masked(start: int, end: int, role: Role, starts: list[int], ends: list[int]
     return last > before and ends[last] > end
 
 
-def _governs(frame: Hit, hit: Hit, reading: Reading) -> bool:
+def _governs(
+    frame: Hit,
+    its: tuple[int, int],
+    hit: Hit,
+    place: tuple[int, int],
+    rearms: tuple[int, ...],
+) -> bool:
+    """Tell whether a frame in clause and sentence ``its`` speaks against a happening in ``place``."""
     reach, only = frame[2].reach, frame[2].only
-    if reach is Reach.TEXT or (only and hit[2].name not in only):
+    if only and hit[2].name not in only:
         return False
     if reach is Reach.NEXT:
         return 0 <= hit[3] - frame[1] <= 1 or 0 <= hit[0] - frame[1] <= 1
-    if bisect_right(reading.clauses, frame[0]) == bisect_right(reading.clauses, hit[0]):
+    if its[0] == place[0]:
         return True
-    if reach is Reach.CLAUSE or (reach is Reach.ONWARD and frame[0] > hit[0]):
+    ends = reach is Reach.CLAUSE or (reach is Reach.ONWARD and frame[0] > hit[0])
+    if ends or its[1] != place[1]:
         return False
-    if bisect_right(reading.sentences, frame[0]) != bisect_right(reading.sentences, hit[0]):
-        return False
-    first, last = sorted((frame[0], hit[0]))
-    between = bisect_right(reading.rearms, first)
-    return not (between < len(reading.rearms) and reading.rearms[between] <= last)
+    if not rearms:
+        return True
+    first, last = (frame[0], hit[0]) if frame[0] < hit[0] else (hit[0], frame[0])
+    between = bisect_right(rearms, first)
+    return not (between < len(rearms) and rearms[between] <= last)

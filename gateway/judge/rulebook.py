@@ -5,8 +5,7 @@ describes the files, `gateway.judge.clauses` and `gateway.judge.assess` use what
 """
 
 import hashlib
-from collections.abc import Mapping
-from enum import Enum
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,7 +13,26 @@ from pathlib import Path
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 from msgspec import structs
 
+from gateway.judge.chains import Chain, Part, chain, part
 from gateway.judge.lexicon import Node, files, parse, spellings
+from gateway.judge.model import Model
+from gateway.judge.model import load as load_model
+from gateway.judge.terms import (
+    ANCHOR,
+    DOMAIN,
+    ONE,
+    SIGNAL,
+    TYPE,
+    UNIT,
+    Act,
+    Kind,
+    Labels,
+    Reach,
+    Role,
+    Sense,
+    Settings,
+    packed,
+)
 from normalizer.errors import ConfigError
 from normalizer.schema import Domain, RequestType, Service, Value
 from normalizer.text import fold
@@ -35,123 +53,46 @@ _WEAKER = {
     "possible": "hint",
     "hint": "hint",
 }
+_KIND = frozenset(
+    {"label", "level", "services", "also", "domain", "rank", "counts_as", "generic", "careful"}
+)
 _REARMS = frozenset({"sentence", "text"})
 _LEVELS = frozenset({"emergency", "urgent"})
-
-
-class Role(Enum):
-    """What a matched phrase is to the judge."""
-
-    HAPPENING = "happening"  #: something that needs a service
-    SIGN = "sign"  #: speaks for a happening nearby: a victim, a call for help, now
-    FRAME = "frame"  #: speaks against a happening: past, hypothetical, a drill …
-    MASK = "mask"  #: only looks like a happening: 火锅, 水深火热
-    TYPE = "type"
-    DOMAIN = "domain"
-
-
-class Reach(Enum):
-    """Which happenings a frame speaks against."""
-
-    PHRASE = "phrase"  #: those inside the phrase itself
-    NEXT = "next"  #: the one right behind the phrase
-    CLAUSE = "clause"  #: those of its clause
-    ONWARD = "onward"  #: those of its clause and of the rest of its sentence
-    SENTENCE = "sentence"  #: those of its sentence
-    TEXT = "text"  #: all
-
-
-class Sense(Value, frozen=True, kw_only=True):
-    """What one phrase means where it occurs."""
-
-    role: Role
-    name: str  #: kind, sign, frame, request type or domain
-    weight: float  #: for the claim; for a frame and a mask, against it
-    tier: str = ""
-    reach: Reach = Reach.PHRASE
-    opens: bool = False  #: starts a new clause
-    rearms: str = ""  #: sentence or text: which frames no longer reach what follows
-    only: frozenset[str] = frozenset()  #: the kinds that a frame speaks against; empty for all
-    rule: str = ""  #: as named in the evidence
-
-
-class Chain(Value, frozen=True, kw_only=True):
-    """A phrase with ``…``: met when all its parts follow each other."""
-
-    parts: int
-    sense: Sense
-    across: Sense  #: where a comma stands between the parts: one tier weaker
-
-
-class Pattern(Value, frozen=True, kw_only=True):
-    """What one string of the automaton stands for."""
-
-    signals: tuple[Sense, ...]  #: happenings, signs, frames, masks
-    types: tuple[Sense, ...]
-    domains: tuple[Sense, ...]
-    firsts: tuple[int, ...]  #: the chains it begins, as indexes into `Rulebook.chains`
-    nexts: Mapping[int, tuple[int, ...]]  #: the chains it goes on with, and its places in each
-    starts_word: bool  #: first character is an ASCII letter or digit: no such may precede
-    ends_word: bool  #: last character likewise
-    word: bool  #: either
-
-
-class Kind(Value, frozen=True, kw_only=True):
-    """A kind of happening and who must come."""
-
-    name: str
-    label: str
-    level: str  #: emergency or urgent
-    services: tuple[Service, ...]
-    also: Mapping[str, tuple[Service, ...]]  #: by kind or sign found beside it
-    domain: Domain | None
-    rank: float  #: the highest among those found names the incident
-    counts_as: str | None  #: the sign it is to other kinds, e.g. injured
-
-
-class Settings(Value, frozen=True, kw_only=True):
-    """The numbers of the judge; each may be set under ``settings`` in a lexicon file."""
-
-    emergency: float = 1.0  #: weight from which a happening is an emergency
-    doubt: float = 0.6  #: weight from which a human must look
-    reach: int = 60  #: characters that a sign or frame reaches
-    gap: int = 10  #: characters that ``…`` may stand for
-    always: float = 1.0
-    certain: float = 1.0
-    likely: float = 0.7
-    possible: float = 0.45
-    hint: float = 0.2
-    all: float = 9.0
-    much: float = 0.7
-    some: float = 0.4
-    little: float = 0.2
-    brief: int = 60  #: characters below which a text is brief
-    brief_bonus: float = 0.1  #: emergencies are told briefly
-    long: int = 160  #: characters above which a text is long
-    long_malus: float = 0.3  #: letters tell of much that is over
-    title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
-    title_domain: float = 2.0  #: likewise for domains
 
 
 class Rulebook(Value, frozen=True, kw_only=True):
     """Everything that `gateway.judge.assess.assess` knows."""
 
-    version: str  #: first 12 hex digits of the SHA-256 over all files
+    version: (
+        str  #: first 12 hex digits of the SHA-256 over all files, ``+`` and the model's version
+    )
     settings: Settings
     kinds: Mapping[str, Kind]
     automaton: AhoCorasick
-    patterns: tuple[Pattern, ...]  #: in the automaton's order
+    codes: bytes  #: by pattern, in the automaton's order: what it is to a scan
+    acts: tuple[Act, ...]  #: likewise
     chains: tuple[Chain, ...]
+    words: int  #: from this pattern on, each begins or ends with an ASCII letter or digit
+    types: Labels
+    domains: Labels
+    plain: Mapping[Service, Kind]  #: by service, its least telling kind
+    model: Model | None
     alone: Mapping[str, Sense]  #: whole messages, without punctuation
 
 
-def load(folder: Path | None) -> Rulebook:
+def load(folder: Path | None, model: Path | None = None) -> Rulebook:
     """Return the compiled rulebook of a folder, of the packaged lexicons for None.
+
+    Args:
+        folder: Of the lexicon files.
+        model: The model's file. None: the packaged one beside the packaged lexicons, else none.
 
     Raises:
         ConfigError: ``FILE:LINE: what`` of the first mistake.
     """
     source: Traversable = folder or resources.files("config") / "lexicons"
+    if folder is None and model is None:
+        model = shipped_model()
     digest = hashlib.sha256()
     sections: dict[str, list[Node]] = {name: [] for name in _SECTIONS}
     for name, data in files(source):
@@ -160,7 +101,12 @@ def load(folder: Path | None) -> Rulebook:
         if root is not None:
             for section, node in root.fields(_SECTIONS).items():
                 sections[section].append(node)
-    return _Compiler(sections).rulebook(digest.hexdigest()[:12])
+    return _Compiler(sections).rulebook(digest.hexdigest()[:12], load_model(model))
+
+
+def shipped_model() -> Path:
+    """Return where the packaged model is."""
+    return Path(str(resources.files("config") / "models" / "judge.model"))
 
 
 class _Compiler:
@@ -168,17 +114,18 @@ class _Compiler:
 
     def __init__(self, sections: Mapping[str, list[Node]]) -> None:
         self._sections = sections
-        self._signals: dict[str, list[Sense]] = {}
-        self._types: dict[str, list[Sense]] = {}
-        self._domains: dict[str, list[Sense]] = {}
-        self._parts: dict[str, list[tuple[int, int]]] = {}
+        #: By role, then by string; happenings, signs, frames and masks share one table.
+        self._senses: dict[Role, dict[str, list[Sense]]] = {
+            role: {} for role in (Role.HAPPENING, Role.TYPE, Role.DOMAIN)
+        }
+        self._anchors: dict[str, list[int]] = {}
         self._chains: list[Chain] = []
         self._alone: dict[str, Sense] = {}
         self._settings = self._read_settings()
         self._lists = self._read_lists()
         self._kinds = self._read_kinds()
 
-    def rulebook(self, version: str) -> Rulebook:
+    def rulebook(self, version: str, model: Model | None) -> Rulebook:
         for section, read in (
             ("happenings", self._happening),
             ("signs", self._sign),
@@ -189,11 +136,11 @@ class _Compiler:
             for name, node in self._all(section):
                 read(name, node)
         self._check_names()
-        strings = tuple(dict.fromkeys((*self._signals, *self._types, *self._domains, *self._parts)))
+        strings = self._strings()
         if not strings:
             raise ConfigError("lexicon:1: holds no phrase")
         return Rulebook(
-            version=version,
+            version=f"{version}+{model.version}" if model else version,
             settings=self._settings,
             kinds=self._kinds,
             automaton=AhoCorasick(
@@ -202,9 +149,67 @@ class _Compiler:
                 store_patterns=False,
                 implementation=Implementation.ContiguousNFA,
             ),
-            patterns=tuple(self._pattern(string) for string in strings),
+            codes=bytes(self._code(string) for string in strings),
+            acts=tuple(self._act(string) for string in strings),
             chains=tuple(self._chains),
+            words=sum(not _word(string) for string in strings),
+            types=self._labels(Role.TYPE, strings, RequestType),
+            domains=self._labels(Role.DOMAIN, strings, Domain),
             alone=self._alone,
+            plain=self._plain(),
+            model=model,
+        )
+
+    def _plain(self) -> dict[Service, Kind]:
+        """Return for each service the kind that tells least, to name what only the model found."""
+        kinds = sorted(self._kinds.values(), key=lambda kind: -kind.rank)
+        return {kind.services[0]: kind for kind in kinds if kind.level == "emergency"}
+
+    def _strings(self) -> tuple[str, ...]:
+        """Return all strings, once each, those that are whole words last."""
+        found = dict.fromkeys(string for table in self._senses.values() for string in table)
+        found.update(dict.fromkeys(self._anchors))
+        return tuple(sorted(found, key=_word))
+
+    def _act(self, string: str) -> Act:
+        places = dict.fromkeys(self._anchors.get(string, ()))
+        late = {Role.SIGN, Role.FRAME, Role.MASK}
+        return (
+            tuple(self._senses[Role.HAPPENING].get(string, ())),
+            tuple(place for place in places if self._chains[place].sense.role not in late),
+            tuple(place for place in places if self._chains[place].sense.role in late),
+        )
+
+    def _code(self, string: str) -> int:
+        senses = self._senses
+        return (
+            SIGNAL * (string in senses[Role.HAPPENING])
+            + ANCHOR * (string in self._anchors)
+            + DOMAIN * (string in senses[Role.DOMAIN])
+            + TYPE * (string in senses[Role.TYPE])
+        )
+
+    def _labels(self, role: Role, strings: tuple[str, ...], names: Iterable[str]) -> Labels:
+        settings = self._settings
+        is_type = role is Role.TYPE
+        factor = settings.title_type if is_type else settings.title_domain
+        share = settings.model_type if is_type else settings.model_domain
+        order = {str(name): place for place, name in enumerate(names)}
+        senses: tuple[dict[int, Sense], ...] = tuple({} for _ in order)
+        phrases = [self._senses[role].get(string, ()) for string in strings]
+        phrases.extend([c.sense] if c.sense.role is role else () for c in self._chains)
+        for index, phrase in enumerate(phrases):
+            for sense in phrase:
+                senses[order[sense.name]].setdefault(index, sense)
+        return Labels(
+            names=tuple(order),
+            numbers=tuple(
+                packed({order[sense.name]: sense.weight for sense in phrase}) for phrase in phrases
+            ),
+            senses=senses,
+            extra=max(0, round((factor - 1) * ONE)),
+            share=share / (UNIT * ONE),
+            lead=settings.model_lead,
         )
 
     def _check_names(self) -> None:
@@ -244,24 +249,6 @@ class _Compiler:
                 node.fail(f"kind {name!r} stands in another file too")
             kinds[name] = _kind(name, node)
         return kinds
-
-    def _pattern(self, string: str) -> Pattern:
-        parts = dict.fromkeys(self._parts.get(string, ()))
-        nexts: dict[int, tuple[int, ...]] = {}
-        for chain, place in parts:
-            if place:
-                nexts[chain] = (*nexts.get(chain, ()), place)
-        starts, ends = _ascii_word(string[0]), _ascii_word(string[-1])
-        return Pattern(
-            signals=tuple(self._signals.get(string, ())),
-            types=tuple(self._types.get(string, ())),
-            domains=tuple(self._domains.get(string, ())),
-            firsts=tuple(chain for chain, place in parts if not place),
-            nexts=nexts,
-            starts_word=starts,
-            ends_word=ends,
-            word=starts or ends,
-        )
 
     def _happening(self, name: str, node: Node) -> None:
         if name not in self._kinds:
@@ -342,18 +329,19 @@ class _Compiler:
     def _add(self, item: Node, sense: Sense) -> None:
         parts = spellings(item, self._lists)
         if len(parts) > 1:
-            for place, part in enumerate(parts):
-                for string in part:
-                    self._parts.setdefault(string, []).append((len(self._chains), place))
-            across = self._weaker(sense)
-            self._chains.append(Chain(parts=len(parts), sense=sense, across=across))
+            self._chain([part(one) for one in parts], sense)
             return
-        tables = {Role.TYPE: self._types, Role.DOMAIN: self._domains}
-        table = tables.get(sense.role, self._signals)
+        table = self._senses.get(sense.role, self._senses[Role.HAPPENING])
         for string in parts[0]:
             senses = table.setdefault(string, [])
             if sense not in senses:
                 senses.append(sense)
+
+    def _chain(self, parts: list[Part], sense: Sense) -> None:
+        made = chain(parts, sense, self._weaker(sense))
+        for string in sorted(made.parts[made.anchor].spellings):
+            self._anchors.setdefault(string, []).append(len(self._chains))
+        self._chains.append(made)
 
     def _weaker(self, sense: Sense) -> Sense:
         if sense.role is not Role.HAPPENING:
@@ -370,9 +358,7 @@ def _whole(item: Node, lists: dict[str, list[str]]) -> list[tuple[str]]:
 
 
 def _kind(name: str, node: Node) -> Kind:
-    fields = node.fields(
-        frozenset({"label", "level", "services", "also", "domain", "rank", "counts_as"})
-    )
+    fields = node.fields(_KIND)
     for needed in ("label", "services"):
         if needed not in fields:
             node.fail(f"kind {name!r} needs `{needed}:`")
@@ -387,6 +373,8 @@ def _kind(name: str, node: Node) -> Kind:
         domain=Domain(domain) if domain else None,
         rank=fields["rank"].number() if "rank" in fields else 0.0,
         counts_as=fields["counts_as"].word() if "counts_as" in fields else None,
+        generic="generic" in fields and fields["generic"].switch(),
+        careful="careful" in fields and fields["careful"].switch(),
     )
 
 
@@ -394,5 +382,6 @@ def _services(node: Node) -> tuple[Service, ...]:
     return tuple(Service(item.one_of(_SERVICES, "service")) for item in node.items())
 
 
-def _ascii_word(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+def _word(string: str) -> bool:
+    """Tell whether a string is found as a whole word only."""
+    return any(one.isascii() and one.isalnum() for one in (string[0], string[-1]))

@@ -2,8 +2,10 @@
 
 from bisect import bisect_left, bisect_right
 
-from gateway.judge.clauses import Hit, Reading, Standing, fresh, standing
-from gateway.judge.rulebook import Kind, Reach, Rulebook
+from gateway.judge.clauses import Reading, Standing, fresh, standing
+from gateway.judge.rulebook import Rulebook
+from gateway.judge.scan import Hit
+from gateway.judge.terms import Kind
 from normalizer.schema import Value
 
 #: What keeps small things below a threshold.
@@ -25,7 +27,6 @@ class Weighed(Value, frozen=True, kw_only=True):
     net: float = 0.0  #: of the happening itself under its frames
     beside: tuple[Hit, ...] = ()  #: other happenings and signs that add to it
     against: tuple[Hit, ...] = ()
-    present: frozenset[str] = frozenset()  #: kinds and signs nearby
 
 
 class _Whole(Value, frozen=True, kw_only=True):
@@ -47,16 +48,28 @@ def weigh(body: str, reading: Reading, rulebook: Rulebook) -> list[Weighed]:
         for hit, net, _ in stands
         if net > 0 and rulebook.kinds[hit[2].name].level == "emergency"
     ]
-    others.extend((sign[0], sign[1], sign[2].weight, sign) for sign in reading.signs)
+    others.extend(
+        (sign[0], sign[1], sign[2].weight, sign) for sign in reading.signs if sign[2].weight
+    )
     others.sort(key=_start)
     starts = [other[0] for other in others]
     reach = rulebook.settings.reach
     result = []
     for stand in stands:
-        beside = _beside(stand[0], others, starts, reach)
+        beside = _beside(stand[0], others, starts, reach) if stand[1] > 0 else {}
         result.append(_add_up(stand, beside, whole, reading, rulebook))
     result.sort(key=lambda item: (-item.weight, -item.kind.rank, item.hit[0], item.hit[2].rule))
     return result
+
+
+def present(item: Weighed, rulebook: Rulebook) -> frozenset[str]:
+    """Return the kinds and signs that stand beside a happening."""
+    names = {hit[2].name for hit in item.beside}
+    for name in tuple(names):
+        kind = rulebook.kinds.get(name)
+        if kind and kind.counts_as:
+            names.add(kind.counts_as)
+    return frozenset(names)
 
 
 def _start(other: _Other) -> int:
@@ -65,9 +78,8 @@ def _start(other: _Other) -> int:
 
 def _whole(length: int, reading: Reading, rulebook: Rulebook) -> _Whole:
     strongest: dict[str, Hit] = {}
-    for frame in reading.frames:
-        if frame[2].reach is Reach.TEXT:
-            strongest.setdefault(frame[2].name, frame)
+    for frame in reading.wide:
+        strongest.setdefault(frame[2].name, frame)
     settings = rulebook.settings
     malus = sum(frame[2].weight for frame in strongest.values())
     if length > settings.long:
@@ -86,7 +98,9 @@ def _add_up(
     kind = rulebook.kinds[hit[2].name]
     if net <= 0:
         return Weighed(weight=0.0, hit=hit, kind=kind, against=frames)
-    weight = net + whole.bonus + sum(added for added, _ in beside.values())
+    weight = net + whole.bonus
+    for added, _ in beside.values():
+        weight += added
     against = frames
     if whole.malus and not fresh(hit, reading):
         weight -= whole.malus
@@ -98,7 +112,6 @@ def _add_up(
         net=net,
         beside=tuple(other for _, other in beside.values()),
         against=against,
-        present=_present(beside, rulebook),
     )
 
 
@@ -131,12 +144,3 @@ def _beside(hit: Hit, others: list[_Other], starts: list[int], reach: int) -> Be
         if name not in found or found[name][0] < added:
             found[name] = (added, other)
     return found
-
-
-def _present(beside: Beside, rulebook: Rulebook) -> frozenset[str]:
-    names = set(beside)
-    for name in beside:
-        kind = rulebook.kinds.get(name)
-        if kind and kind.counts_as:
-            names.add(kind.counts_as)
-    return frozenset(names)

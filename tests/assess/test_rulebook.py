@@ -13,8 +13,8 @@ from tests.assess.conftest import SMALL
 
 def test_packaged_lexicons_load(rulebook: Rulebook) -> None:
     """What ships is free of mistakes and covers every type, every domain and every service."""
-    types = {sense.name for pattern in rulebook.patterns for sense in pattern.types}
-    domains = {sense.name for pattern in rulebook.patterns for sense in pattern.domains}
+    types = {sense.name for found in rulebook.types.senses for sense in found.values()}
+    domains = {sense.name for found in rulebook.domains.senses for sense in found.values()}
     services = {service for kind in rulebook.kinds.values() for service in kind.services}
     assert types == set(RequestType)
     assert domains == set(Domain) - {Domain.OTHER}
@@ -56,5 +56,5 @@ def test_loading_is_repeatable(rulebook: Rulebook) -> None:
     """Loading twice gives equal rulebooks: no order of a set or a folder shows through."""
     again = load(None)
     assert again.version == rulebook.version
-    assert again.patterns == rulebook.patterns
+    assert again.acts == rulebook.acts
     assert again.chains == rulebook.chains

@@ -1,0 +1,299 @@
+"""How urgent a text is and who must come, by lexicon and model together.
+
+A missed emergency weighs far above a false alarm, so each layer can raise a text alone and neither
+can silence the other where it is certain: what the lexicon calls and the model doubts goes to a
+human, as does what the model suspects and the lexicon has no word for.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from gateway.judge.model import Scores
+from gateway.judge.rulebook import Rulebook
+from gateway.judge.spans import Spans
+from gateway.judge.terms import Kind, Role, Sense, Settings
+from gateway.judge.weighing import Weighed, present
+from normalizer.schema import EMERGENCY_SERVICES, Evidence, Service, Urgency, Value
+
+#: What the evidence names the model.
+RULE = "model.emergency"
+#: Least weight of a happening beside the main one for its own services to be called as well.
+_COUNTS = 0.7
+#: Letters of scripts that neither lexicon nor model know: a human reads those texts.
+_FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
+_READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
+_NOT_WORD = re.compile(r"[\W_]+")
+#: A longer message is none of those that say everything in a word, whatever its punctuation.
+_ALONE = 40
+
+
+class Verdict(Value, frozen=True, kw_only=True):
+    """How urgent a text is, what happened and who must come."""
+
+    urgency: Urgency
+    verify: bool
+    kind: Kind | None
+    services: tuple[Service, ...]
+    evidence: list[Evidence]
+
+
+class Case(Value, frozen=True, kw_only=True):
+    """What is known of a text when its urgency is decided."""
+
+    body: str
+    weighed: Sequence[Weighed]  #: weightiest first
+    scores: Scores | None  #: None without a model
+    spans: Spans
+    rulebook: Rulebook
+
+
+def decide(case: Case) -> Verdict:
+    """Return the verdict on a text."""
+    settings = case.rulebook.settings
+    strong = [
+        item
+        for item in case.weighed
+        if item.weight >= (settings.careful if item.kind.careful else settings.doubt)
+    ]
+    grave = [item for item in strong if item.kind.level == "emergency"]
+    if grave:
+        return _on_found(case, grave)
+    if alone := _alone(case.body, case.rulebook):
+        return _found(case, alone, Urgency.EMERGENCY)
+    return _on_silence(case, strong[0] if strong else None)
+
+
+def _on_found(case: Case, grave: list[Weighed]) -> Verdict:
+    """Return the verdict where the lexicon found something grave."""
+    settings = case.rulebook.settings
+    chance = case.scores.emergency if case.scores else None
+    if _called(grave[0], chance, settings):
+        return _found(case, _main(grave, settings.emergency, settings.likely), Urgency.EMERGENCY)
+    main = _main(grave, settings.doubt, settings.likely)
+    if chance is not None and chance >= settings.model_calls:
+        return _found(case, main, Urgency.EMERGENCY)
+    if any(item.kind.careful for item in grave) or _doubted(grave[0], chance, settings):
+        return _found(case, main, Urgency.URGENT)
+    return _calm(case, None)
+
+
+def _on_silence(case: Case, soon: Weighed | None) -> Verdict:
+    """Return the verdict where the lexicon found nothing grave; ``soon`` needs somebody soon."""
+    settings = case.rulebook.settings
+    if unreadable := _unreadable(case.body):
+        why = [case.spans.rule("verify", unreadable)]
+        return Verdict(urgency=Urgency.NORMAL, verify=True, kind=None, services=(), evidence=why)
+    chance = case.scores.emergency if case.scores else 0.0
+    if chance >= settings.model_calls:
+        return _suspected(case, Urgency.EMERGENCY)
+    if chance >= (settings.model_insists if soon else settings.model_doubts):
+        return _suspected(case, Urgency.URGENT)
+    return _calm(case, soon)
+
+
+def _called(top: Weighed, chance: float | None, settings: Settings) -> bool:
+    """Tell whether the lexicon calls an emergency and the model does not think otherwise."""
+    if top.weight < settings.emergency:
+        return False
+    return chance is None or chance >= settings.model_agrees or top.hit[2].tier == "always"
+
+
+def _doubted(top: Weighed, chance: float | None, settings: Settings) -> bool:
+    """Tell whether a human must look at what the lexicon found.
+
+    What it calls is never let go; what is less, or what frames of the whole text took below that,
+    is where the model too is sure that nothing happens.
+    """
+    if chance is None or top.weight >= settings.emergency:
+        return True
+    certain = top.net >= settings.certain
+    return chance >= (settings.model_calms / 4 if certain else settings.model_calms)
+
+
+def _alone(body: str, rulebook: Rulebook) -> Weighed | None:
+    """Return the happening that a whole message names, without its punctuation."""
+    if len(body) > _ALONE:
+        return None
+    sense: Sense | None = rulebook.alone.get(_NOT_WORD.sub("", body))
+    if sense is None:
+        return None
+    hit = (0, len(body), sense, 0)
+    return Weighed(weight=sense.weight, hit=hit, kind=rulebook.kinds[sense.name], net=1.0)
+
+
+def _unreadable(body: str) -> str:
+    """Return why nobody but a human can read a text, empty if it can be read."""
+    if not body.strip():
+        return "empty"
+    foreign = _FOREIGN.search(body)
+    if foreign and len(_FOREIGN.findall(body)) > len(_READABLE.findall(body)):
+        return "script"
+    return ""
+
+
+def _main(grave: list[Weighed], least: float, likely: float) -> Weighed:
+    """Return the happening that names the incident: causes rank above their effects."""
+    able = [item for item in grave if item.weight >= least] or grave
+    bar = min(likely, max(item.net for item in able))
+    candidates = [item for item in able if item.net >= bar]
+    return max(candidates, key=lambda item: (item.kind.rank, item.weight, -item.hit[0]))
+
+
+# what the lexicon found
+
+
+def _found(case: Case, chosen: Weighed, urgency: Urgency) -> Verdict:
+    spans = case.spans
+    evidence = _why(chosen, spans)
+    if case.scores:
+        chance = case.scores.emergency
+        against = urgency is Urgency.URGENT and chance < case.rulebook.settings.model_doubts
+        evidence.append(spans.rule("urgency", RULE, round(chance - against, 2)))
+    services = _services(chosen, case)
+    if urgency is Urgency.URGENT:
+        evidence.append(spans.evidence("verify", chosen.hit, chosen.weight))
+    if services:
+        evidence.append(spans.evidence("services", chosen.hit, 1.0))
+    return Verdict(
+        urgency=urgency,
+        verify=urgency is Urgency.URGENT,
+        kind=chosen.kind,
+        services=services,
+        evidence=evidence,
+    )
+
+
+def _why(item: Weighed, spans: Spans) -> list[Evidence]:
+    """Return the happening, what adds most to it and what speaks against it."""
+    beside = sorted(item.beside, key=lambda hit: (-hit[2].weight, hit[0]))[:3]
+    against = sorted(item.against, key=lambda hit: (-hit[2].weight, hit[0]))[:2]
+    return [
+        spans.evidence("urgency", item.hit, item.weight),
+        *(spans.evidence("urgency", hit, hit[2].weight) for hit in beside),
+        *(spans.evidence("urgency", hit, -min(hit[2].weight, 1.0)) for hit in against),
+    ]
+
+
+def _services(chosen: Weighed, case: Case) -> tuple[Service, ...]:
+    """Return who must come: the kind's own services, then those asked for beside it."""
+    kind = chosen.kind
+    if kind.level == "urgent":
+        return kind.services
+    likely = _likely(case)
+    settings = case.rulebook.settings
+    if likely and (kind.generic or chosen.net < settings.doubt):
+        return _by_model(case, likely, kind.services)
+    sure, more = _asked_for(chosen, case.weighed, case.rulebook)
+    if likely:
+        more = [one for one in more if likely.get(one, 0.0) >= settings.model_beside]
+        more.extend(one for one, share in likely.items() if share >= settings.model_adds)
+    return tuple(dict.fromkeys((*kind.services, *sure, *more)))
+
+
+def _asked_for(
+    chosen: Weighed, weighed: Iterable[Weighed], rulebook: Rulebook
+) -> tuple[list[Service], list[Service]]:
+    """Return the services of what stands beside a happening: of its kind, then of mere signs."""
+    beside = present(chosen, rulebook)
+    named = {hit[2].name for hit in chosen.beside if hit[2].role is Role.HAPPENING}
+    sure: list[Service] = []
+    more: list[Service] = []
+    for name, services in chosen.kind.also.items():
+        if name in beside:
+            (sure if name in named else more).extend(services)
+    for item in weighed:
+        near = item.kind.name in beside and item.weight >= _COUNTS
+        if near and item.kind.counts_as:
+            more.extend(item.kind.services)
+    return sure, more
+
+
+# what the model suspects
+
+
+def _suspected(case: Case, urgency: Urgency) -> Verdict:
+    """Return the verdict where the model decides: the lexicon has nothing or too little."""
+    spans, scores = case.spans, case.scores
+    likely = _likely(case)
+    services = _by_model(case, likely, ()) if likely else ()
+    kind = case.rulebook.plain.get(services[0]) if services else None
+    if scores is None or kind is None:
+        services, kind = (), None
+    model = case.rulebook.model
+    reasons = model.reasons(case.body) if model else []
+    chance = round(scores.emergency, 2) if scores else 0.0
+    evidence = [spans.quote("urgency", RULE, start, end, chance) for start, end, _ in reasons]
+    evidence = evidence or [spans.rule("urgency", RULE, chance)]
+    if urgency is Urgency.URGENT or kind is None:
+        urgency = Urgency.URGENT
+        evidence.append(spans.rule("verify", RULE, chance))
+    if services:
+        evidence.append(spans.rule("services", "model.service", 1.0))
+    return Verdict(
+        urgency=urgency,
+        verify=urgency is Urgency.URGENT,
+        kind=kind,
+        services=services,
+        evidence=evidence,
+    )
+
+
+def _likely(case: Case) -> dict[Service, float]:
+    """Return the chance that the model gives each emergency service."""
+    model, scores = case.rulebook.model, case.scores
+    if model is None or scores is None:
+        return {}
+    logits = model.logits("service", model.count(scores))
+    return {Service(one): 1 / (1 + math.exp(-logit)) for one, logit in logits.items()}
+
+
+def _by_model(
+    case: Case, likely: dict[Service, float], named: Sequence[Service]
+) -> tuple[Service, ...]:
+    """Return the likeliest service and those nearly as sure; a named one counts for more."""
+    settings = case.rulebook.settings
+    first = max(
+        EMERGENCY_SERVICES,
+        key=lambda one: likely.get(one, 0.0) + settings.model_named * (one in named[:1]),
+    )
+    more = [one for one, share in likely.items() if share >= settings.model_adds]
+    return tuple(dict.fromkeys((first, *more)))
+
+
+# nothing grave
+
+
+def _calm(case: Case, chosen: Weighed | None) -> Verdict:
+    """Return the verdict on a text that is no emergency; ``chosen`` needs somebody soon."""
+    spans = case.spans
+    if chosen is not None:
+        evidence = _why(chosen, spans)
+        if chosen.kind.services:
+            evidence.append(spans.evidence("services", chosen.hit, 1.0))
+        return Verdict(
+            urgency=Urgency.URGENT,
+            verify=False,
+            kind=chosen.kind,
+            services=chosen.kind.services,
+            evidence=evidence,
+        )
+    return Verdict(
+        urgency=Urgency.NORMAL, verify=False, kind=None, services=(), evidence=_against(case)
+    )
+
+
+def _against(case: Case) -> list[Evidence]:
+    """Return what sounded like a happening and what spoke against it."""
+    spans = case.spans
+    evidence = []
+    for item in case.weighed[:2]:
+        for frame in item.against[:1]:
+            evidence.append(spans.evidence("urgency", item.hit, item.weight))
+            evidence.append(spans.evidence("urgency", frame, -min(frame[2].weight, 1.0)))
+    doubt = case.rulebook.settings.doubt
+    if case.scores and case.weighed and case.weighed[0].weight >= doubt:
+        weight = round(case.scores.emergency - 1, 2)
+        evidence.append(spans.evidence("urgency", case.weighed[0].hit, case.weighed[0].weight))
+        evidence.append(spans.rule("urgency", RULE, weight))
+    return evidence or [spans.rule("urgency", "nothing.found")]
