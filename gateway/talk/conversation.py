@@ -138,9 +138,9 @@ class Conversation:
         if not soon and now - newest.ticket.received_at > ASKED_WITHIN:
             return None
         further = await self._additions.read(newest.ticket, inbound.text)
-        if is_new(newest.ticket, further.seen, further.judged):
-            return None
-        if soon or answers_question(newest.ticket, further.seen):
+        seen, judged = further.seen, further.judged
+        goes_on = soon and not is_new(newest.ticket, seen, judged)
+        if goes_on or answers_question(newest.ticket, seen, judged):
             return await self._add(newest, inbound, further)
         return None
 

@@ -30,8 +30,14 @@ def is_new(first: Ticket, seen: Normalized, judged: Judged) -> bool:
         return False
     if _elsewhere(first, seen):
         return True
-    known = {first.domain, judged.domain} - {Domain.OTHER}
+    known = {_field(first), _field(judged)} - {Domain.OTHER}
     return len(known) > 1
+
+
+def _field(told: Ticket | Judged) -> Domain:
+    """Return the domain that words themselves name; what only the model thinks likely is open."""
+    named = any(e.claim == "domain" and not e.rule.startswith("model.") for e in told.evidence)
+    return told.domain if named else Domain.OTHER
 
 
 def _elsewhere(first: Ticket, seen: Normalized) -> bool:
@@ -40,9 +46,9 @@ def _elsewhere(first: Ticket, seen: Normalized) -> bool:
     return there is not None and here is not None and there != here
 
 
-def answers_question(first: Ticket, seen: Normalized) -> bool:
+def answers_question(first: Ticket, seen: Normalized, judged: Judged) -> bool:
     """Return whether words give what the citizen was asked for with the first receipt."""
-    if len(seen.content.text) > _ANSWER:
+    if len(seen.content.text) > _ANSWER or judged.urgency is Urgency.EMERGENCY:
         return False
     asked = missing(first)
     place = PLACE in asked and seen.place.text is not None
