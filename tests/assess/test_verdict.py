@@ -56,7 +56,7 @@ CALLED, SHOWN, CALM = (Urgency.EMERGENCY, False), (Urgency.URGENT, True), (Urgen
         (-9.0, "着火", CALM),  # what is only likely, and the model sure of nothing
         (-3.0, "着火", SHOWN),
         (3.0, "着火", CALLED),
-        (3.0, "今天天气很好很好", CALLED),  # the lexicon has no word
+        (3.0, "今天的天气很好很好", CALLED),  # the lexicon has no word
         (3.0, "天气很好", SHOWN),  # … nor many words to go by
         (-1.0, "天气很好", SHOWN),
         (-3.0, "天气很好", CALM),
@@ -72,7 +72,7 @@ def test_both_decide(told: Told, logit: float, text: str, expected: tuple[Urgenc
 
 def test_the_model_names_service_and_kind(told: Told) -> None:
     """Where the lexicon is silent, the model's likeliest service and its least telling kind."""
-    judged = told(3.0, "今天天气很好很好")
+    judged = told(3.0, "今天的天气很好很好")
     assert judged.services == ("119",)
     assert judged.kind == "fire"
     assert {item.rule for item in judged.evidence} >= {"model.emergency", "model.service"}
