@@ -83,7 +83,7 @@ class Settings(Value, frozen=True, kw_only=True):
     title_domain: float = 2.0  #: likewise for domains
     model_calls: float = 0.5  #: chance from which the model calls an emergency by itself
     model_least: int = 9  #: in a text of so many characters; of a shorter one a human looks first
-    model_agrees: float = 0.12 #: chance from which what the lexicon calls stands without a human
+    model_agrees: float = 0.12  #: chance from which what the lexicon calls stands without a human
     model_doubts: float = 0.15  #: chance from which a human looks though the lexicon is silent
     model_calms: float = 0.01  #: chance below which what the lexicon only doubts is let go
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
