@@ -1,0 +1,1 @@
+"""Electronic mail: what is understood, how it comes in and how it goes out."""
