@@ -109,6 +109,12 @@ def shipped_model() -> Path:
     return Path(str(resources.files("config") / "models" / "judge.model"))
 
 
+def _taught_by_site(model: Model | None, role: Role) -> bool:
+    """Return whether a site taught the model its own borders, which the phrases do not know."""
+    weights = model.card.get("lexicon_weight", {}) if model else {}
+    return float(weights.get(role.value, 1.0)) == 0.0
+
+
 class _Compiler:
     """Collects the phrases of all files; used once."""
 
@@ -153,8 +159,8 @@ class _Compiler:
             acts=tuple(self._act(string) for string in strings),
             chains=tuple(self._chains),
             words=sum(not _word(string) for string in strings),
-            types=self._labels(Role.TYPE, strings, RequestType),
-            domains=self._labels(Role.DOMAIN, strings, Domain),
+            types=self._labels(Role.TYPE, strings, RequestType, model),
+            domains=self._labels(Role.DOMAIN, strings, Domain, model),
             alone=self._alone,
             plain=self._plain(),
             model=model,
@@ -189,11 +195,15 @@ class _Compiler:
             + TYPE * (string in senses[Role.TYPE])
         )
 
-    def _labels(self, role: Role, strings: tuple[str, ...], names: Iterable[str]) -> Labels:
+    def _labels(
+        self, role: Role, strings: tuple[str, ...], names: Iterable[str], model: Model | None
+    ) -> Labels:
         settings = self._settings
         is_type = role is Role.TYPE
         factor = settings.title_type if is_type else settings.title_domain
         share = settings.model_type if is_type else settings.model_domain
+        if _taught_by_site(model, role):
+            share = 0.0
         order = {str(name): place for place, name in enumerate(names)}
         senses: tuple[dict[int, Sense], ...] = tuple({} for _ in order)
         phrases = [self._senses[role].get(string, ()) for string in strings]

@@ -94,7 +94,7 @@ class Settings(Value, frozen=True, kw_only=True):
     model_adds: float = 0.95  #: chance from which the model adds a service
     #: What a weight of one counts beside the model's logits, in telling the type and the domain.
     model_type: float = 1.0
-    model_domain: float = 1.5
+    model_domain: float = 4.0
     model_lead: float = 4.0  #: from which lead on, counted so, phrases tell without the model
 
 

@@ -1,12 +1,16 @@
 """The model's file, its scores, and what of a text it reads."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.judge import model
+from gateway.judge.assess import assess
 from gateway.judge.model import Artefact, Head, grams, view
+from gateway.judge.rulebook import Rulebook
+from gateway.judge.rulebook import load as load_rulebook
 from normalizer.errors import ConfigError
 
 SERVICES = Head(name="service", labels=("110", "119"), bias=(0.5, -0.5))
@@ -98,3 +102,25 @@ def test_a_long_text_is_read_at_both_ends_and_around_the_centre() -> None:
 def test_grams_are_of_one_to_three_characters() -> None:
     """Every run, repeats included."""
     assert list(grams("着火了")) == ["着", "火", "了", "着火", "火了", "着火了"]
+
+
+@pytest.mark.parametrize(("weight", "domain"), [(2.0, "housing"), (0.0, "education")])
+def test_a_model_that_a_site_taught_draws_the_borders(
+    small: Callable[[str], Rulebook], tmp_path: Path, weight: float, domain: str
+) -> None:
+    """What its own letters said of a domain counts, not the shipped phrases."""
+    small("domains:\n  housing: {certain: [路灯]}\n")
+    heads = (
+        Head(name="emergency", labels=("emergency",), bias=(-9.0,)),
+        Head(name="domain", labels=("housing", "education"), bias=(0.0, 1.0)),
+    )
+    artefact = Artefact(
+        card={"version": "m", "lexicon_weight": {"domain": weight}},
+        heads=heads,
+        grams=("龘",),
+        norms=(1.0,),
+        weights=((0.0, 0.0, 0.0),),
+    )
+    model.save(artefact, tmp_path / "a.model")
+    rulebook = load_rulebook(tmp_path, tmp_path / "a.model")
+    assert assess("路灯不亮了", "路灯不亮了", rulebook).domain == domain
