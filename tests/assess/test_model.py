@@ -1,7 +1,6 @@
 """The model's file, its scores, and what of a text it reads."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,9 @@ import pytest
 from gateway.judge import model
 from gateway.judge.assess import assess
 from gateway.judge.model import Artefact, Head, grams, view
-from gateway.judge.rulebook import Rulebook
 from gateway.judge.rulebook import load as load_rulebook
 from normalizer.errors import ConfigError
+from tests.assess.conftest import SMALL
 
 SERVICES = Head(name="service", labels=("110", "119"), bias=(0.5, -0.5))
 URGENT = Head(
@@ -106,10 +105,11 @@ def test_grams_are_of_one_to_three_characters() -> None:
 
 @pytest.mark.parametrize(("weight", "domain"), [(2.0, "housing"), (0.0, "education")])
 def test_a_model_that_a_site_taught_draws_the_borders(
-    small: Callable[[str], Rulebook], tmp_path: Path, weight: float, domain: str
+    tmp_path: Path, weight: float, domain: str
 ) -> None:
     """What its own letters said of a domain counts, not the shipped phrases."""
-    small("domains:\n  housing: {certain: [路灯]}\n")
+    lexicon = f"{SMALL}domains:\n  housing: {{certain: [路灯]}}\n"
+    (tmp_path / "a.yaml").write_text(lexicon, encoding="utf-8")
     heads = (
         Head(name="emergency", labels=("emergency",), bias=(-9.0,)),
         Head(name="domain", labels=("housing", "education"), bias=(0.0, 1.0)),
