@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -25,12 +25,13 @@ SPAN = 10**10
 WIDTHS = (64, 32, 16, 8, 4, 2, 1)
 
 
-def _wide(name: str) -> Mapping[int, str]:
-    return MappingProxyType({rows: widened(SQL[name], rows) for rows in WIDTHS})
+def _wide(name: str, widths: Iterable[int] = WIDTHS) -> Mapping[int, str]:
+    return MappingProxyType({rows: widened(SQL[name], rows) for rows in widths})
 
 
 _ADD_TICKETS = _wide("add_ticket")
 _ADD_DELIVERIES = _wide("add_delivery")
+_COUNT = _wide("count", range(1, 6))  # of five counters
 TICKET_COLUMNS = 18
 DELIVERY_COLUMNS = 14
 
@@ -48,6 +49,14 @@ class Origin(msgspec.Struct, frozen=True):
     lease: bool  #: hand emergency deliveries out at once
 
 
+class Last(msgspec.Struct, frozen=True):
+    """The last numbers that were given out."""
+
+    seq: int  #: to a ticket or an event
+    delivery: int
+    counts: Mapping[int, int]  #: to tickets by day, as far as it is known
+
+
 class Repeated(Exception):
     """A ticket that was taken for a new one is stored already."""
 
@@ -59,16 +68,21 @@ class Batch:
     change that reads them. Repeats are rare, so tickets are taken for new ones until then.
 
     Args:
+        last: The numbers after the last transaction; None: the store must be asked.
         leasing: The asker will deliver what it is handed.
         closely: Write each ticket at once, to see whether it is a repeat.
     """
 
-    def __init__(self, cursor: apsw.Cursor, *, leasing: bool, closely: bool) -> None:
+    def __init__(
+        self, cursor: apsw.Cursor, last: Last | None = None, *, leasing: bool, closely: bool
+    ) -> None:
         self.cursor = cursor
         self._closely = closely
         self._leasing = leasing
-        last: tuple[int, int] = self.rows(SQL["last_seqs"])[0]
-        self._seq, self._delivery_seq = last
+        if last is None:
+            seq, delivery = self.rows(SQL["last_seqs"])[0]
+            last = Last(seq, delivery, {})
+        self._seq, self._delivery_seq, self._counts = last.seq, last.delivery, last.counts
         self._tickets: list[Any] = []
         self._events: list[tuple[Any, ...]] = []
         self._deliveries: list[Any] = []
@@ -88,7 +102,14 @@ class Batch:
         changes: int = self.cursor.connection.changes()
         return changes
 
+    @property
+    def last(self) -> Last:
+        """The numbers after this transaction."""
+        return Last(self._seq, self._delivery_seq, {**self._counts, **self._numbers})
+
     def _last_number(self, day: int) -> int:
+        if day in self._counts:
+            return self._counts[day]
         found = self.rows(SQL["last_number"], day)
         return found[0][0] if found else 0
 
@@ -179,9 +200,10 @@ class Batch:
             self.cursor.executemany(SQL["set_number"], list(self._numbers.items()))
         if self.files:
             self.rows(SQL["add_attachments"], json.dumps(self.files))
-        counts = {name: by for name, by in self.counted.items() if by}
+        counts = [item for item in self.counted.items() if item[1]]
         if counts:
-            self.rows(SQL["count"], json.dumps(counts))
+            flat = [value for item in counts for value in item]
+            self.cursor.execute(_COUNT[len(counts)], flat)
 
 
 def _handed(seq: int, row: DeliveryRow, origin: Origin) -> tuple[Any, ...]:

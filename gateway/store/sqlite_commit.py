@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from gateway.store.sqlite_batch import SQL, Batch, Repeated
+from gateway.store.sqlite_batch import SQL, Batch, Last, Repeated
 from gateway.store.sqlite_changes import HANDLERS
 from gateway.store.sqlite_file import connect, meaning
 
@@ -38,6 +38,8 @@ class Committer:
         self._log_pages = 0
         self._number = 0
         self._handed: list[int] = []
+        self._last: Last | None = None
+        self._version = 0
 
     def run(self, ops: Sequence[Any], number: int = 0) -> Answers:
         """Carry out all changes in one transaction, or, if one fails, each in its own.
@@ -72,10 +74,12 @@ class Committer:
         return results, errors
 
     def _transaction(self, ops: Sequence[Any], *, closely: bool) -> list[Any]:
-        cursor = self._cursor
+        cursor, connection = self._cursor, self._connection
         cursor.execute("BEGIN IMMEDIATE")
         try:
-            batch = Batch(cursor, leasing=self._owner, closely=closely)
+            # Unless a command beside this process has written meanwhile.
+            last = self._last if connection.data_version() == self._version else None
+            batch = Batch(cursor, last, leasing=self._owner, closely=closely)
             results = [HANDLERS[type(op)](batch, op) for op in ops]
             batch.finish()
             handed = self._handed + batch.handed
@@ -84,10 +88,11 @@ class Committer:
             cursor.execute("COMMIT")
         except BaseException:
             self._cursor = self._connection.cursor()  # the old one may hold a half-read result
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
         self._handed = handed
+        self._last, self._version = batch.last, connection.data_version()
         return results
 
     def give_back(self, number: int) -> None:

@@ -6,9 +6,8 @@ SELECT max(
 ), (SELECT coalesce(max(seq), 0) FROM deliveries);
 
 -- name: count
--- The counters grow by what the JSON object says.
-UPDATE counters SET value = counters.value + grown.value
-FROM json_each(?1) AS grown WHERE counters.name = grown.key;
+INSERT INTO counters (name, value) VALUES (?1, ?2)
+ON CONFLICT (name) DO UPDATE SET value = value + excluded.value;
 
 -- name: last_number
 SELECT last FROM numbers WHERE day = ?1;
