@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from gateway.bench.email import email
 from gateway.bench.load import EMERGENCY, ORDINARY, Job
 from gateway.bench.peers import (
     bare,
@@ -24,6 +25,8 @@ from gateway.bench.peers import (
     watch,
 )
 from gateway.bench.sink import sink
+from gateway.bench.sms import sms
+from gateway.bench.wechat import wechat
 
 CONNECTIONS = 64
 _WARM_UP_S = 1.5
@@ -189,5 +192,10 @@ async def everything(rounds: int, seconds: float) -> dict[str, Any]:
         "emergencies": await emergencies(seconds),
         "pushing": await pushing(seconds),
         "judging": judging(min(seconds, 2.0)),
+        "channels": {
+            "sms": await sms(seconds),
+            "wechat": await wechat(seconds),
+            "email": await email(seconds),
+        },
         "kills": await kills(10),
     }

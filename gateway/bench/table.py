@@ -35,6 +35,9 @@ def rows(figures: Mapping[str, Any]) -> Iterator[str]:
         f"| judge alone | {judge['per_second']:,.0f} texts/s, "
         f"p50 {judge['p50_us']:.0f}, p99 {judge['p99_us']:.0f} µs | |"
     )
+    for channel, found in figures.get("channels", {}).items():
+        for name, value in found.items():
+            yield f"| {channel}: {name.replace('_', ' ')} | {value:,.1f} | |"
     kills = figures["kills"]
     yield (
         f"| killed {kills['kills']} times while accepting | {kills['answered']:,} answered 201, "
