@@ -30,12 +30,13 @@ class Cluster:
         before = self.count
         self.size += 1
         self.numbers.append(sketch.number)
-        self._senders.add(hash(sketch.sender))
+        if sketch.sender is not None:
+            self._senders.add(hash(sketch.sender))
         return self.count > before
 
     @property
     def count(self) -> int:
-        """How many citizens report the matter."""
+        """How many citizens report the matter, of those who can be told from others."""
         return len(self._senders)
 
 

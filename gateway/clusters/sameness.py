@@ -26,6 +26,8 @@ _ONE_PLACE, _TWO_PLACES = 0.8, 0.3
 #: words together where no place speaks for them. Measured: reports of one event in other words have
 #: a median of 0.13, and 0.35 of both found the two great events of 4,326 messages.
 _ONE_TOPIC, _ONE_WORDING = 0.1, 0.35
+#: Trigrams from which a text tells a matter without a place: 路灯不亮 is said of every street.
+_TELLING = 20
 #: Characters of a text that are compared.
 _COMPARED = 400
 #: Smallest hashes of a text's trigrams that are kept to find it again: of two texts that share
@@ -91,7 +93,7 @@ class Sketch(Value, frozen=True, kw_only=True):
     words: frozenset[str]  #: likewise, of the text
     trigrams: frozenset[str]
     marks: tuple[int, ...]  #: by which it is found: hashes of trigrams and of the place's pairs
-    sender: str  #: the same for one citizen's tickets
+    sender: str | None  #: the same for one citizen's tickets; None: who cannot be told from others
 
 
 def sketch_of(number: str, ticket: Ticket) -> Sketch:
@@ -111,7 +113,7 @@ def sketch_of(number: str, ticket: Ticket) -> Sketch:
         words=_pairs(text),
         trigrams=trigrams,
         marks=(*hashes, *sorted(by_place)[:_SKETCH]),
-        sender=who.phone or who.wechat or who.email or came_by.thread or number,
+        sender=who.phone or who.wechat or who.email or came_by.thread,
     )
 
 
@@ -119,22 +121,43 @@ def likeness(one: Sketch, other: Sketch) -> float:
     """Return how surely two tickets tell of one matter, 0 to 1; from `ONE_MATTER` on they do."""
     if abs(one.at - other.at) > WINDOW:
         return 0.0
-    shared = len(one.trigrams & other.trigrams)
-    every = len(one.trigrams) + len(other.trigrams) - shared
-    text = shared / every if every else 0.0
     told = bool(one.place.text and other.place.text)
     place = same_place(one.place, other.place) if told else None
-    if place is not None and place < _TWO_PLACES:
-        return 0.0
+    if place is None:
+        return _by_words(one, other)
+    return 0.0 if place < _TWO_PLACES else _by_place(one, other, place)
+
+
+def _by_place(one: Sketch, other: Sketch, place: float) -> float:
+    """Return the likeness of two tickets whose places may be one."""
+    text = _jaccard(one.trigrams, other.trigrams)
+    if place < _ONE_PLACE:
+        return _by_words(one, other)
     if text >= _ONE_TEXT:
         return text
-    if one.domain is not other.domain or one.domain is Domain.OTHER:
+    same_topic = _one_field(one, other) and _cosine(one.words, other.words) >= _ONE_TOPIC
+    return place if same_topic else 0.0
+
+
+def _by_words(one: Sketch, other: Sketch) -> float:
+    """Return the likeness of two tickets that no common place speaks for."""
+    if min(len(one.trigrams), len(other.trigrams)) < _TELLING:
         return 0.0
-    words = _cosine(one.words, other.words)
-    if place is not None and place >= _ONE_PLACE:
-        return place if words >= _ONE_TOPIC else 0.0
-    both = (words + _cosine(one.title, other.title)) / 2
+    text = _jaccard(one.trigrams, other.trigrams)
+    if text >= _ONE_TEXT or not _one_field(one, other):
+        return text if text >= _ONE_TEXT else 0.0
+    both = (_cosine(one.words, other.words) + _cosine(one.title, other.title)) / 2
     return max(ONE_MATTER, both) if both >= _ONE_WORDING else 0.0
+
+
+def _one_field(one: Sketch, other: Sketch) -> bool:
+    return one.domain is other.domain and one.domain is not Domain.OTHER
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    shared = len(one & other)
+    every = len(one) + len(other) - shared
+    return shared / every if every else 0.0
 
 
 def _pairs(text: str) -> frozenset[str]:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 #: The event of a ticket that was found to be of a cluster.
 CLUSTERED = "clustered"
 #: Citizens of a cluster at which the back office is told again.
-STEPS = frozenset({3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000})
+STEPS = frozenset({5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000})
 #: Tickets looked at in one round, and seconds between rounds: a flood is looked through behind it.
 _ROUND = 40
 _PAUSE_S = 1.0

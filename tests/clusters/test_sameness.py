@@ -54,6 +54,8 @@ OTHER_ESTATE = Place(text="胜利小区", city="宿州市", district="埇桥区"
         (sketch(DUST), sketch(DUST, days=WINDOW.days + 1), False),
         (sketch(DUST, place=ESTATE), sketch(DUST, place=OTHER_ESTATE), False),
         (sketch("你好"), sketch("您好"), False),
+        (sketch("路灯不亮没人管"), sketch("路灯不亮没人管"), False),
+        (sketch("路灯不亮", place=ESTATE), sketch("路灯不亮", place=ESTATE), True),
         (sketch(""), sketch(""), False),
     ],
 )
