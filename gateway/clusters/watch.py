@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 CLUSTERED = "clustered"
 #: Citizens of a cluster at which the back office is told again.
 STEPS = frozenset({5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000})
+#: How old a ticket is before it is looked at: what its citizen adds or takes back at once is done,
+#: and whoever watches one ticket has seen its own events first.
+SETTLED = timedelta(minutes=2)
 #: Tickets looked at in one round, and seconds between rounds: a flood is looked through behind it.
 _ROUND = 40
 _PAUSE_S = 1.0
@@ -62,6 +65,8 @@ class ClusterWatch:
         """Look at the next tickets, and return how many there were."""
         for day in self._days():
             found = await self._store.numbered(day, self._seen.get(day), _ROUND)
+            settled = self._clock.now() - SETTLED
+            found = [stored for stored in found if stored.ticket.received_at <= settled]
             for stored in found:
                 await self._take(stored)
                 self._seen[day] = stored.number

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.clusters.watch import ClusterWatch
+from gateway.clusters.watch import SETTLED, ClusterWatch
 from gateway.compose import Rules
 from gateway.store.sqlite import SqliteStore
 from gateway.view import history, publish
@@ -39,6 +39,7 @@ async def report(world: World, citizen: int, text: str = DUST) -> str:
 async def look(world: World, watch: ClusterWatch | None = None) -> ClusterWatch:
     """Look through all tickets and return the watch that did."""
     watch = watch or ClusterWatch(world.store, world.clock, world.outbox)
+    await world.clock.advance(SETTLED.total_seconds())
     while await watch.look():
         pass
     return watch
@@ -105,3 +106,13 @@ async def test_emergencies_are_left_to_their_incidents(world: World) -> None:
         await report(world, citizen, FIRE)
     await look(world)
     assert await grown(world) == []
+
+
+async def test_a_young_ticket_is_let_be(world: World) -> None:
+    """It is looked at once it has settled, and not lost from sight until then."""
+    watch = await look(world)
+    for citizen in range(1, 6):
+        await report(world, citizen)
+    assert (await watch.look(), await grown(world)) == (0, [])
+    await look(world, watch)
+    assert [count for _, count, _ in await grown(world)] == [5]
