@@ -32,10 +32,6 @@ _GREETING = re.compile(
 _OPENERS = frozenset(
     " \t,.:!?~、…工客领同市书老师1你您大早上中下晚喂嗯呃额哎啊唉那这里是在有打尊敬亲各hHdD"
 )
-#: What a greeting can begin with; most texts begin otherwise.
-_OPENERS = frozenset(
-    " \t,.:!?~、…工客领同市书老师1你您大早上中下晚喂嗯呃额哎啊唉那这里是在有打尊敬亲各hHdD"
-)
 _CLAUSE = (",", "、", ":", " ")
 _TRAILING = " \t,.、:~-—"
 

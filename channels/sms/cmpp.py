@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum, IntEnum
 
+from channels.sms.stream import Stream
 from normalizer.errors import Malformed
 from normalizer.schema import Value
 
@@ -139,7 +140,7 @@ class Frames:
     """Cuts a stream into messages."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._stream = Stream("Total_Length", _HEAD.size, LONGEST)
 
     def feed(self, octets: bytes) -> Iterator[Frame]:
         """Yield every message that is whole now.
@@ -147,17 +148,9 @@ class Frames:
         Raises:
             Malformed: A length that cannot be; nothing behind it can be found any more.
         """
-        self._held += octets
-        while len(self._held) >= 4:
-            length = int.from_bytes(self._held[:4], "big")
-            if not _HEAD.size <= length <= LONGEST:
-                raise Malformed("Total_Length", f"{length} octets; 12 to {LONGEST} can be")
-            if len(self._held) < length:
-                return
-            _, command, sequence = _HEAD.unpack_from(self._held)
-            body = bytes(self._held[12:length])
-            del self._held[:length]
-            yield Frame(command=command, sequence=sequence, body=body)
+        for message in self._stream.feed(octets):
+            _, command, sequence = _HEAD.unpack_from(message)
+            yield Frame(command=command, sequence=sequence, body=message[_HEAD.size :])
 
 
 # Login ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from channels.sms.stream import Stream
 from normalizer.errors import Malformed
 from normalizer.schema import Value
 
@@ -158,7 +159,7 @@ class Frames:
     """Cuts a stream into PDUs."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._stream = Stream("command_length", _HEAD.size, LONGEST)
 
     def feed(self, octets: bytes) -> Iterator[Frame]:
         """Yield every PDU that is whole now.
@@ -166,17 +167,11 @@ class Frames:
         Raises:
             Malformed: A length that cannot be; nothing behind it can be found any more.
         """
-        self._held += octets
-        while len(self._held) >= 4:
-            length = int.from_bytes(self._held[:4], "big")
-            if not _HEAD.size <= length <= LONGEST:
-                raise Malformed("command_length", f"{length} octets; 16 to {LONGEST} can be")
-            if len(self._held) < length:
-                return
-            _, command, status, sequence = _HEAD.unpack_from(self._held)
-            body = bytes(self._held[16:length])
-            del self._held[:length]
-            yield Frame(command=command, status=status, sequence=sequence, body=body)
+        for message in self._stream.feed(octets):
+            _, command, status, sequence = _HEAD.unpack_from(message)
+            yield Frame(
+                command=command, status=status, sequence=sequence, body=message[_HEAD.size :]
+            )
 
 
 def frame(command: int, sequence: int, body: bytes = b"", status: int = 0) -> Frame:
