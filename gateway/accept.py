@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from channels.base import Receipt
-from gateway.compose import Composed, compose
+from gateway.compose import Composed, compose, compose_all
 from gateway.core import Core
 from gateway.ids import new_id
-from gateway.letters import sounds_urgent
+from gateway.letters import LONG_TEXT, sounds_urgent
 from gateway.media import tidied
 from gateway.ports import Told, lane_of
+from gateway.rounds import Rounds
 from gateway.store.base import (
     Acceptance,
     Added,
@@ -22,7 +23,6 @@ from gateway.store.base import (
 )
 from gateway.talk.answering import RECEIVED
 from gateway.talk.conversation import Conversation
-from gateway.turns import Turns
 from normalizer.errors import Conflict
 from normalizer.schema import Inbound, Status, Ticket, Urgency
 
@@ -78,7 +78,9 @@ class Intake:
         """
         self._core = core
         self._conversation = conversation
-        self._turns = Turns()
+        self._rounds: Rounds[Inbound, Composed] = Rounds(
+            lambda inbounds: compose_all(inbounds, core.rules(), new_id)
+        )
         self.repeats = Repeats()
 
     async def accept(self, inbound: Inbound) -> Receipt:
@@ -130,12 +132,14 @@ class Intake:
 
     async def _compose(self, inbound: Inbound) -> Composed:
         rules = self._core.rules()
-        if not self._turns.take() and not sounds_urgent(inbound.text, rules.rulebook):
-            await self._turns.wait()
-        # A long letter is read beside the loop, so that no emergency waits for its end.
-        return await self._core.letters.read(
-            inbound.text, rules.rulebook, lambda: compose(inbound, rules, new_id())
-        )
+        if len(inbound.text) > LONG_TEXT:
+            # Read beside the loop, so that no emergency waits for its end.
+            return await self._core.letters.read(
+                inbound.text, rules.rulebook, lambda: compose(inbound, rules, new_id())
+            )
+        if self._rounds.full and sounds_urgent(inbound.text, rules.rulebook):
+            return compose(inbound, rules, new_id())
+        return await self._rounds.ask(inbound)
 
     def _plan(self, inbound: Inbound, composed: Composed, matter: int | None) -> Acceptance:
         now = self._core.clock.now()

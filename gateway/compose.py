@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -58,16 +59,47 @@ def message_id(inbound: Inbound) -> str:
 
 def compose(inbound: Inbound, rules: Rules, ticket_id: str) -> Composed:
     """Return the ticket that a message becomes under these rules."""
+    here, seen = _normalized(inbound, rules)
+    return _composed(here, seen, _judged(here, seen, rules), rules, ticket_id)
+
+
+def compose_all(
+    inbounds: Sequence[Inbound], rules: Rules, new_id: Callable[[], str]
+) -> list[Composed]:
+    """Return the tickets that messages become, each step for all of them before the next step."""
+    seen = [_normalized(inbound, rules) for inbound in inbounds]
+    judged = [_judged(here, words, rules) for here, words in seen]
+    return [
+        _composed(here, words, verdict, rules, new_id())
+        for (here, words), verdict in zip(seen, judged, strict=True)
+    ]
+
+
+def _normalized(inbound: Inbound, rules: Rules) -> tuple[Inbound, Normalized]:
     here = msgspec.structs.replace(inbound, received_at=inbound.received_at.astimezone(rules.zone))
-    seen = normalize(here, rules.context, rules.gazetteer)
+    return here, normalize(here, rules.context, rules.gazetteer)
+
+
+def _judged(inbound: Inbound, seen: Normalized, rules: Rules) -> tuple[Judged, float]:
+    """Return what the judge finds, and the seconds that it took."""
     began = time.perf_counter()
     # A title made from the text would have its words weighed twice.
     title = seen.content.title if inbound.title else None
     judged = judge(seen.content.text, seen.folded, rules.rulebook, title)
-    judge_s = time.perf_counter() - began
+    return judged, time.perf_counter() - began
+
+
+def _composed(
+    inbound: Inbound,
+    seen: Normalized,
+    verdict: tuple[Judged, float],
+    rules: Rules,
+    ticket_id: str,
+) -> Composed:
+    judged, judge_s = verdict
     judged = _with_the_senders_word(judged, inbound)
     return Composed(
-        ticket=_ticket(ticket_id, here, seen, judged, rules),
+        ticket=_ticket(ticket_id, inbound, seen, judged, rules),
         folded=seen.folded,
         judge_s=judge_s,
     )
