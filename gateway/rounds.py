@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Messages of one round: read in about three milliseconds.
-MOST_IN_ROUND = 16
+#: Messages of one round: read in about two milliseconds.
+MOST_IN_ROUND = 8
 
 
 class Rounds(Generic[T, R]):

@@ -50,6 +50,8 @@ def _part(item: Any) -> bytes:
 class ProcessEngine(asyncio.Protocol):
     """Carries batches out in a child process and starts a new one when it dies."""
 
+    express = False  #: of two batches without an answer, what they leased could not be told apart
+
     def __init__(self, line: Line, arguments: list[str], lock: int | None) -> None:
         self._line = line
         self._arguments = arguments

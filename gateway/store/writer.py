@@ -1,13 +1,15 @@
 """One batch under way while the next one collects, and a thread that carries batches out.
 
 The loop's side owns what waits, so there are no locks: a batch is handed over whole, and its
-answers come back in one call, whatever their number.
+answers come back in one call, whatever their number. What is urgent goes to the thread behind the
+batch that is under way, so that it need not wait for a turn at the loop before its own commit.
 """
 
 import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -17,6 +19,10 @@ from normalizer.errors import StoreError
 #: missed one waits a few milliseconds for its end.
 MOST_IN_BATCH = 64
 
+#: Askers who are answered in one round of the loop. Each goes on at once: with all of a batch, a
+#: message that has just arrived would wait for the end of sixty others.
+ANSWERED_AT_ONCE = 8
+
 #: More than this waiting means that the disk does not keep up; the rest is turned away at once.
 MOST_WAITING = 20_000
 
@@ -25,7 +31,10 @@ Answers = tuple[Sequence[Any], dict[int, str]]
 
 
 class Engine(Protocol):
-    """Carries out one batch at a time, away from the loop."""
+    """Carries out one batch at a time in the order of sending, away from the loop."""
+
+    #: Whether a batch may be sent while another is under way.
+    express: bool
 
     def send(self, items: list[Any]) -> None:
         """Begin a batch; `Line.answered` is called on the loop when it is done."""
@@ -48,7 +57,7 @@ class Line:
         self._unwanted = unwanted
         self._urgent: deque[tuple[Any, asyncio.Future[Any]]] = deque()
         self._waiting: deque[tuple[Any, asyncio.Future[Any]]] = deque()
-        self._under_way: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._under_way: deque[list[tuple[Any, asyncio.Future[Any]]]] = deque()
         self._scheduled = False
         self._engine: Engine | None = None
         self._closed = False
@@ -72,32 +81,55 @@ class Line:
             raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
         future: asyncio.Future[Any] = self._loop.create_future()
         (self._urgent if urgent else self._waiting).append((item, future))
-        if not self._scheduled and not self._under_way:
-            # After the callbacks that are ready now: what they ask shares the commit.
-            self._scheduled = True
+        if self._may_send(urgent=urgent):
             self._idle.clear()
-            self._loop.call_soon(self._send)
+            if urgent:  # at once; what is ready to run may take milliseconds
+                self._send()
+            elif not self._scheduled:
+                # After the callbacks that are ready now: what they ask shares the commit.
+                self._scheduled = True
+                self._loop.call_soon(self._send)
         return future
+
+    def _may_send(self, *, urgent: bool) -> bool:
+        """Return whether a batch can go now: one at a time, and one of what is urgent behind it."""
+        if not self._under_way:
+            return True
+        express = self._engine is not None and self._engine.express
+        return urgent and express and len(self._under_way) == 1
 
     def _send(self) -> None:
         self._scheduled = False
-        if self._under_way:
+        if not self._may_send(urgent=bool(self._urgent)):
             return
+        alone = bool(self._under_way)
         asked: list[tuple[Any, asyncio.Future[Any]]] = []
-        while len(asked) < MOST_IN_BATCH and (self._urgent or self._waiting):
+        while len(asked) < MOST_IN_BATCH and (self._urgent or (self._waiting and not alone)):
             asked.append((self._urgent or self._waiting).popleft())
-        if not asked or self._engine is None:
+        if asked and self._engine is not None:
+            self._under_way.append(asked)
+            self._engine.send([item for item, _ in asked])
+        elif not self._under_way:
             self._idle.set()
-            return
-        self._under_way = asked
-        self._engine.send([item for item, _ in asked])
 
     def answered(self, answers: Answers) -> None:
-        """Give the askers of the batch under way their answers and begin the next batch."""
-        results, errors = answers
-        asked, self._under_way = self._under_way, []
+        """Give the askers of the oldest batch under way their answers and begin the next batch."""
+        asked = self._under_way.popleft()
         self._send()
-        for position, ((item, future), result) in enumerate(zip(asked, results, strict=True)):
+        self._give(asked, *answers)
+
+    def _give(
+        self,
+        asked: Sequence[tuple[Any, asyncio.Future[Any]]],
+        results: Sequence[Any],
+        errors: dict[int, str],
+        start: int = 0,
+    ) -> None:
+        end = min(start + ANSWERED_AT_ONCE, len(asked))
+        if end < len(asked):
+            self._loop.call_soon(self._give, asked, results, errors, end)
+        for position in range(start, end):
+            (item, future), result = asked[position], results[position]
             if future.done():
                 if self._unwanted is not None and position not in errors:
                     self._unwanted(item, result)
@@ -107,9 +139,9 @@ class Line:
                 future.set_result(result)
 
     def failed(self, reason: str) -> None:
-        """Fail the askers of the batch under way and begin the next batch."""
-        asked, self._under_way = self._under_way, []
-        for _, future in asked:
+        """Fail the askers of what is under way and begin the next batch."""
+        under_way, self._under_way = self._under_way, deque()
+        for _, future in chain.from_iterable(under_way):
             if not future.done():
                 future.set_exception(StoreError(reason))
         self._send()
@@ -132,6 +164,8 @@ class ThreadEngine:
         after: Called between batches with whether nothing waits.
         close: Called in the thread at its end.
     """
+
+    express = True
 
     def __init__(
         self,

@@ -120,6 +120,8 @@ async def test_strays_are_found_behind_any_backlog_and_at_any_time(world: World)
 class Stuck:
     """An engine that never answers."""
 
+    express = False
+
     def send(self, items: list[object]) -> None:
         """Take a batch and do nothing."""
 

@@ -5,25 +5,34 @@ from typing import Any
 
 import pytest
 
-from gateway.store.writer import MOST_IN_BATCH, MOST_WAITING, Line
+from gateway.store.writer import ANSWERED_AT_ONCE, MOST_IN_BATCH, MOST_WAITING, Line
 from normalizer.errors import StoreError
 
 
 class Held:
     """An engine that keeps batches until it is told to answer."""
 
+    express = False
+
     def __init__(self, line: Line) -> None:
         self.line = line
         self.batches: list[list[Any]] = []
+        self.under_way: list[list[Any]] = []
         self.stopped = False
 
     def send(self, items: list[Any]) -> None:
         """Keep the batch."""
         self.batches.append(items)
+        self.under_way.append(items)
 
     def answer(self, errors: dict[int, str] | None = None) -> None:
-        """Answer the batch under way: each question with itself."""
-        self.line.answered((self.batches[-1], errors or {}))
+        """Answer the oldest batch under way: each question with itself."""
+        self.line.answered((self.under_way.pop(0), errors or {}))
+
+    def lose(self) -> None:
+        """Lose what is under way."""
+        self.under_way.clear()
+        self.line.failed("the writer died")
 
     async def stop(self) -> None:
         """Note that it was stopped."""
@@ -74,6 +83,46 @@ async def test_emergencies_go_first(engine: Held) -> None:
     assert engine.batches[2] == [MOST_IN_BATCH - 2, MOST_IN_BATCH - 1]
 
 
+async def test_an_emergency_does_not_wait_for_the_loop(engine: Held) -> None:
+    """An engine that takes another batch gets what is urgent behind the one under way, at once."""
+    engine.express = True
+    ordinary = [engine.line.ask("under way")]
+    await turn()
+    ordinary.append(engine.line.ask("ordinary"))
+    urgent = [engine.line.ask("fire", urgent=True)]
+    assert engine.batches == [["under way"], ["fire"]]
+    urgent += [engine.line.ask("gas", urgent=True), engine.line.ask("flood", urgent=True)]
+    assert len(engine.batches) == 2  # two at a time are enough
+    engine.answer()
+    assert engine.batches[2:] == [["gas", "flood"]]
+    engine.answer()
+    engine.answer()
+    assert [future.result() for future in urgent] == ["fire", "gas", "flood"]
+    assert engine.batches[3:] == [["ordinary"]]
+    engine.answer()
+    assert await asyncio.gather(*ordinary) == ["under way", "ordinary"]
+
+
+async def test_an_emergency_alone_is_sent_before_the_loop_turns(engine: Held) -> None:
+    """What is urgent waits for no callbacks when nothing is under way."""
+    ordinary = engine.line.ask("ordinary")
+    urgent = engine.line.ask("fire", urgent=True)
+    assert engine.batches == [["fire", "ordinary"]]
+    await turn()
+    assert len(engine.batches) == 1
+    engine.answer()
+    assert await asyncio.gather(ordinary, urgent) == ["ordinary", "fire"]
+
+
+async def test_a_batch_is_answered_in_parts(engine: Held) -> None:
+    """The loop turns between the answers of a large batch; every asker has its own in the end."""
+    futures = [engine.line.ask(n) for n in range(MOST_IN_BATCH)]
+    await turn()
+    engine.answer()
+    assert [future.done() for future in futures].count(True) == ANSWERED_AT_ONCE
+    assert await asyncio.gather(*futures) == list(range(MOST_IN_BATCH))
+
+
 async def test_errors_reach_their_askers(engine: Held) -> None:
     """An error is the answer of its own question only."""
     futures = [engine.line.ask(n) for n in range(3)]
@@ -93,7 +142,7 @@ async def test_an_overload_is_turned_away(engine: Held) -> None:
         engine.line.ask("one too many")
     engine.answer()
     waiting.append(engine.line.ask("now"))
-    while not waiting[-1].done():
+    while engine.under_way:
         engine.answer()
     assert await waiting[-1] == "now"
 
@@ -103,7 +152,7 @@ async def test_a_lost_batch_fails_and_the_next_one_goes(engine: Held) -> None:
     lost = engine.line.ask("lost")
     await turn()
     waiting = engine.line.ask("waiting")
-    engine.line.failed("the writer died")
+    engine.lose()
     with pytest.raises(StoreError, match="died"):
         await lost
     await turn()
@@ -115,7 +164,7 @@ async def test_a_lost_batch_fails_and_the_next_one_goes(engine: Held) -> None:
 async def test_a_loss_between_batches_does_no_harm(engine: Held) -> None:
     """An engine that dies with nothing in hand fails nobody, and sends nothing twice."""
     asked = engine.line.ask("asked")
-    engine.line.failed("the writer died")
+    engine.lose()
     await turn()
     assert engine.batches == [["asked"]]
     engine.answer()
