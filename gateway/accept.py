@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: How long a citizen's same words count as the same matter.
 REPEAT_WINDOW = timedelta(days=7)
+#: Messages under way at once that make the gateway busy.
+MANY = 12
 #: How many matters are remembered: about 20 MB.
 REPEATS_KEPT = 100_000
 
@@ -81,7 +83,12 @@ class Intake:
         self._rounds: Rounds[Inbound, Composed] = Rounds(
             lambda inbounds: compose_all(inbounds, core.rules(), new_id)
         )
+        self._under_way = 0
         self.repeats = Repeats()
+
+    def behind(self) -> bool:
+        """Return whether more citizens wait for their answers than a quiet hour ever has."""
+        return self._under_way >= MANY
 
     async def accept(self, inbound: Inbound) -> Receipt:
         """Return the receipt of a message once its ticket is durable.
@@ -90,6 +97,13 @@ class Intake:
             Conflict: The message's key was used before with other content.
             StoreError: Nothing was stored; the carrier should send it again.
         """
+        self._under_way += 1
+        try:
+            return await self._accept(inbound)
+        finally:
+            self._under_way -= 1
+
+    async def _accept(self, inbound: Inbound) -> Receipt:
         if inbound.attachments:
             inbound = msgspec.structs.replace(inbound, attachments=tidied(inbound.attachments))
         talk = self._conversation

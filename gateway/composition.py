@@ -137,6 +137,7 @@ def assemble(
     additions = Additions(core)
     citizen = Citizen(core, base.public, additions)
     intake = Intake(core, Conversation(core, additions, citizen))
+    dispatcher.pace.behind = intake.behind
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
     _lend(base, dispatcher, call_backs, built, speakers)

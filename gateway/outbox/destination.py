@@ -54,6 +54,7 @@ class Options:
     """Bounds of each worker."""
 
     ordinary: int = 32  #: tries at a time
+    behind: int = 2  #: the same while citizens' messages wait to be read
     urgent: int = 16  #: the same of claimed emergencies; those handed over come on top
     handed: int = 256  #: handed over and under way at a time
     ahead: int = 96  #: ordinary deliveries leased beside those under way
@@ -62,6 +63,13 @@ class Options:
     poll_s: float = 0.5  #: finds what another process made due
     unsettled: int = 1000  #: outcomes that wait for the store before no more is tried
     failures: int = 5  #: different deliveries that open the breaker
+
+
+@dataclass(slots=True)
+class Pace:
+    """Who ordinary deliveries give way to: the outbox keeps them, a citizen waits for an answer."""
+
+    behind: Callable[[], bool] = lambda: False  #: whether citizens' messages wait to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ class Shared:
     options: Options
     random: Random
     fresh: Fresh
+    pace: Pace
 
 
 @dataclass(slots=True)

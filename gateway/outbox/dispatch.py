@@ -13,7 +13,7 @@ from random import Random, SystemRandom
 
 from gateway.clock import Clock
 from gateway.health import Part
-from gateway.outbox.destination import Counters, Destination, Nowhere, Options, Outlet, Shared
+from gateway.outbox.destination import Counters, Destination, Nowhere, Options, Outlet, Pace, Shared
 from gateway.outbox.fresh import Fresh
 from gateway.outbox.worker import Worker
 from gateway.store.base import Delivery, Lane, Store
@@ -55,6 +55,8 @@ class Dispatcher:
         self._outlets = outlets
         #: Where who stores an event leaves its item.
         self.fresh = Fresh()
+        #: Told when ordinary deliveries have to go slow.
+        self.pace = Pace()
         self._shared = Shared(
             store,
             clock,
@@ -63,6 +65,7 @@ class Dispatcher:
             options or Options(),
             random or SystemRandom(),
             self.fresh,
+            self.pace,
         )
         self._destinations: dict[str, Destination] = {}
         self._workers: dict[tuple[str, Lane], Worker] = {}

@@ -53,7 +53,6 @@ class Worker:
         urgent = lane is Lane.EMERGENCY
         self._gated = not urgent
         self._schedule = URGENT if urgent else ORDINARY
-        self._bound = shared.options.urgent if urgent else shared.options.ordinary
         self._where = f"{to.name}/{lane.name.lower()}"
         self.breaker = to.breakers[lane] = Breaker(shared.random, shared.options.failures)
         to.let_go.append(self.let_go)
@@ -176,7 +175,15 @@ class Worker:
             return int(not busy and self.breaker.may_probe(now))
         if len(self._ready) > self._ahead // 2:
             return 0  # in batches, not one by one, while there is something left to do
-        return max(0, self._bound + self._ahead - busy)
+        return max(0, self._at_a_time + self._ahead - busy)
+
+    @property
+    def _at_a_time(self) -> int:
+        """How many deliveries to try at a time."""
+        options = self._shared.options
+        if not self._gated:
+            return options.urgent
+        return options.behind if self._shared.pace.behind() else options.ordinary
 
     @property
     def _ahead(self) -> int:
@@ -213,7 +220,7 @@ class Worker:
     def _pump(self) -> None:
         if self._stopping:
             return
-        for _ in range(min(len(self._ready), self._bound - len(self._runners))):
+        for _ in range(min(len(self._ready), self._at_a_time - len(self._runners))):
             self._start(self._work(), self._runners)
 
     def _start(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
@@ -235,6 +242,8 @@ class Worker:
             await self._try(self._ready.popleft())
             if self._more and len(self._ready) <= self._ahead // 2:
                 self._woken.set()
+            if len(self._runners) > self._at_a_time:
+                return  # those who are left go on; `_pump` starts others when there is time again
 
     async def _take_over(self, deliveries: Sequence[Delivery]) -> None:
         try:

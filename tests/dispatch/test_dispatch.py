@@ -678,3 +678,51 @@ async def test_a_flood_is_carried_away_in_batches(scene: Scene) -> None:
     await scene.until_all("done", 2000)
     assert len(script.tried) == 2000
     assert len(claims) < 400
+
+
+async def test_ordinary_deliveries_give_way_to_citizens(scene: Scene) -> None:
+    """While messages wait to be read two ordinary tries are under way, emergencies as ever."""
+    gate = asyncio.Event()
+    script = Script(scene.clock, lambda _item: gate.wait())
+    dispatcher = scene.dispatcher(backoffice=script)
+    behind = True
+    dispatcher.pace.behind = lambda: behind
+    for _ in range(40):
+        await scene.accept()
+    dispatcher.start()
+    for _ in range(5):
+        dispatcher.hand_over((await scene.accept(EMERGENCY)).leased)
+    await scene.until(lambda: len(script.under_way) == 7)
+    await scene.clock.settle()
+    assert sum(item.urgent for item in script.under_way) == 5
+    assert len(script.under_way) == 7
+    gate.set()
+    behind = False
+    await scene.until_all("done", 45)
+
+
+async def test_ordinary_deliveries_that_are_under_way_become_fewer(scene: Scene) -> None:
+    """When messages begin to wait, those who have finished a try leave all but two to go on."""
+    gates: list[asyncio.Event] = []
+
+    def answer(_item: Item) -> Awaitable[object]:
+        gates.append(asyncio.Event())
+        return gates[-1].wait()
+
+    script = Script(scene.clock, answer)
+    dispatcher = scene.dispatcher(backoffice=script)
+    for _ in range(60):
+        await scene.accept()
+    dispatcher.start()
+    await scene.until(lambda: len(script.under_way) == 32)
+    dispatcher.pace.behind = lambda: True
+    for gate in gates[:32]:
+        gate.set()
+    await scene.until(lambda: len(script.taken) == 32)
+    await scene.clock.settle()
+    assert len(script.under_way) == 2
+    script.answer = lambda _item: None
+    dispatcher.pace.behind = lambda: False
+    for gate in gates:
+        gate.set()
+    await scene.until_all("done", 60)
