@@ -131,8 +131,10 @@ class Intake:
             )
             self._core.reporter.confirm(acceptance.reports, written.incidents, told)
         self._core.outbox.hand_over(written.leased)
+        handed = {delivery.id for delivery in written.leased}
         for delivery in acceptance.deliveries:
-            self._core.outbox.wake(delivery.destination, delivery.lane)
+            if delivery.id not in handed:
+                self._core.outbox.wake(delivery.destination, delivery.lane)
         if ticket.duplicate_of is None:
             self.repeats.remember(matter, ticket.received_at, written.number)
         self._core.metrics.accepted(ticket, composed.judge_s)

@@ -22,7 +22,7 @@ class Settler:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, settled: Callable[[Sequence[Outcome]], None]
+        self, store: Store, clock: Clock, settled: Callable[[Sequence[Outcome], bool], None]
     ) -> None:
         self._store = store
         self._clock = clock
@@ -59,7 +59,7 @@ class Settler:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 try:
-                    await self._store.settle(batch)
+                    more = await self._store.settle(batch)
                 except StoreError as error:
                     self._waiting[:0] = batch
                     log.warning(
@@ -70,6 +70,6 @@ class Settler:
                     await self._clock.wait(self._closing, PAUSE_S)
                 else:
                     self._unwritten.difference_update(outcome.seq for outcome in batch)
-                    self._settled(batch)
+                    self._settled(batch, more)
         finally:
             self._task = None

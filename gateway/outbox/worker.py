@@ -373,7 +373,7 @@ class Worker:
         end = self._late.get(delivery.seq) or delivery.created_at + lasts
         return end if delivery.why is not None else min(end, _end_of(delivery))
 
-    def _settled(self, outcomes: Sequence[Outcome]) -> None:
+    def _settled(self, outcomes: Sequence[Outcome], more: bool) -> None:
         done = 0
         for outcome in outcomes:
             self._held.pop(outcome.seq, None)
@@ -382,9 +382,10 @@ class Worker:
                 done += outcome.state == "done"
         if done:
             self._shared.counters.count("delivered", self._where, done)
-        # The next of the same tickets may go now, in this lane or in the other.
-        self.wake()
-        self._nudges = True
+        self._woken.set()  # it may have waited for room
+        if more:  # the next of the same tickets may go now, in this lane or in the other
+            self.wake()
+            self._nudges = True
 
     def _nudge(self, now: float) -> None:
         """Have the other lane look at its queue, too, though not for every batch of a flood."""

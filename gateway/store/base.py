@@ -272,8 +272,13 @@ class Store(Protocol):
         """
         ...
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Record what became of claimed deliveries."""
+    async def settle(self, outcomes: Sequence[Outcome]) -> bool:
+        """Record what became of claimed deliveries.
+
+        Returns:
+            Whether something may be claimed now that could not before: what waited behind these,
+            or these themselves.
+        """
         ...
 
     async def next_due(self, destination: str, lane: Lane) -> datetime | None:

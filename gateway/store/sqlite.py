@@ -211,9 +211,9 @@ class SqliteStore:
         rows = await self._write(op, urgent=lane is Lane.EMERGENCY)
         return list(map(delivery_of, claimed(rows)))
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Record what became of claimed deliveries."""
-        await self._write(asking.settling(outcomes))
+    async def settle(self, outcomes: Sequence[Outcome]) -> bool:
+        """Record what became of claimed deliveries; return whether more can be claimed for it."""
+        return bool(await self._write(asking.settling(outcomes)))
 
     async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002 - the protocol's name
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""

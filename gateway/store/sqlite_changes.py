@@ -179,8 +179,12 @@ def claim(batch: Batch, op: Claim) -> str:
     return str(rows)
 
 
-def settle(batch: Batch, op: Settle) -> None:
-    """Write outcomes, and let the next of each finished delivery's stream have its turn."""
+def settle(batch: Batch, op: Settle) -> bool:
+    """Write outcomes, and let the next of each finished delivery's stream have its turn.
+
+    Returns:
+        Whether something may be claimed now that could not before.
+    """
     batch.flush()
     finished, others = [], []
     for outcome in op.outcomes:
@@ -198,8 +202,10 @@ def settle(batch: Batch, op: Settle) -> None:
             batch.counted["dead"] += 1
             batch.counted["due"] -= 1
     # Settled before or not, asking for successors does no harm: see the statement.
-    if finished and (waited_for := batch.rows(SQL["with_successors"], json.dumps(finished))):
+    waited_for = batch.rows(SQL["with_successors"], json.dumps(finished)) if finished else []
+    if waited_for:
         batch.cursor.executemany(SQL["promote"], waited_for)
+    return bool(waited_for) or any(state == "due" for _, state, *_ in others)
 
 
 def redo(batch: Batch, op: Redo) -> bool:

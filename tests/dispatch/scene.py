@@ -157,10 +157,10 @@ class Faulty(SqliteStore):
         self._check("claim")
         return await super().claim(destination, lane, now, limit, lease_until)
 
-    async def settle(self, outcomes: Sequence[Any]) -> None:
+    async def settle(self, outcomes: Sequence[Any]) -> bool:
         """Settle, or fail."""
         self._check("settle")
-        await super().settle(outcomes)
+        return await super().settle(outcomes)
 
     async def tickets(self, ids: Sequence[str]) -> dict[str, Any]:
         """Read, or fail."""

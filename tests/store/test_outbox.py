@@ -312,3 +312,17 @@ async def test_next_due_of_an_empty_queue(store: Store) -> None:
     (taken,) = await take(store, 3)
     await end(store, taken.seq)
     assert await store.next_due("backoffice", Lane.ORDINARY) is None
+
+
+async def test_settling_tells_whether_more_can_be_claimed(store: Store) -> None:
+    """Only what waited behind a finished delivery, or one that is due again, is worth a claim."""
+    first = await store.add(make.acceptance(deliveries=(make.delivery(),)))
+    await store.add(make.acceptance(deliveries=(make.delivery(),)))
+    await tell(store, first.id, make.delivery())
+    followed, alone = await take(store)
+    assert await store.settle([Outcome(seq=alone.seq, state="done")]) is False
+    assert await store.settle([Outcome(seq=followed.seq, state="done")]) is True
+    (last,) = await take(store)
+    assert await store.settle([Outcome(seq=last.seq, state="due", due_at=make.after(9))]) is True
+    (again,) = await take(store, 9)
+    assert await store.settle([Outcome(seq=again.seq, state="dead", error="410")]) is False
