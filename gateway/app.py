@@ -58,6 +58,8 @@ class App:
         self._tasks.append(asyncio.create_task(tidying, name="attachments"))
         watch = ClusterWatch(parts.base.store, parts.base.clock, parts.dispatcher)
         self._tasks.append(asyncio.create_task(watch.run(), name="clusters"))
+        looking = parts.front.health.watch()
+        self._tasks.append(asyncio.create_task(looking, name="health"))
         for name, listener in parts.listeners.items():
             self._tasks.append(asyncio.create_task(self._keep(name, listener), name=name))
         log.info("gateway.started", extra={"region": self._loaded.pack.name})

@@ -1,5 +1,6 @@
 """What works and what does not, for ``/readyz`` and the gauges."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: How long after a failed write intake counts as impossible, unless another one succeeds.
 _FAILING_S = 30.0
+#: How often parts that keep no time of their own are looked at.
+_LOOK_S = 5.0
 
 
 class State(StrEnum):
@@ -52,18 +55,51 @@ class Health:
         self._zone = zone
         self._store_part = Part(state=State.OK, since=clock.now())
         self._failed: tuple[float, str] | None = None  #: monotonic seconds of its end, and why
+        self._seen: dict[tuple[str, str], Part] = {}  #: as each part was last seen
 
     async def report(self) -> tuple[bool, dict[str, object]]:
         """Return whether intake is possible, and every part's state."""
         counts = await self._ask_store()
         document: dict[str, object] = {"store": self._shown(self._store_part)}
-        for name, probe in self._probes.items():
-            document[name] = {part: self._shown(state) for part, state in probe().items()}
+        groups = self.look()
+        for name, parts in groups.items():
+            document[name] = {part: self._shown(state) for part, state in parts.items()}
         if counts is not None:
             document["counts"] = counts
         ready = self._store_part.state is not State.DOWN
-        document["state"] = State.OK if ready else State.DOWN
+        sound = all(p.state is State.OK for parts in groups.values() for p in parts.values())
+        document["state"] = State.DOWN if not ready else State.OK if sound else State.DEGRADED
         return ready, document
+
+    def look(self) -> dict[str, dict[str, Part]]:
+        """Return every part's state, by group and name, and since when it is so.
+
+        A change is logged as it is seen; a part that keeps no time has it from here.
+        """
+        return {
+            group: {name: self._since(group, name, part) for name, part in probe().items()}
+            for group, probe in self._probes.items()
+        }
+
+    def _since(self, group: str, name: str, part: Part) -> Part:
+        before = self._seen.get((group, name))
+        if part.since is None:
+            same = before is not None and before.state is part.state
+            since = before.since if same and before else self._clock.now()
+            part = msgspec.structs.replace(part, since=since)
+        self._seen[group, name] = part
+        if before is not None and before.state is not part.state and group == "channels":
+            level = logging.INFO if part.state is State.OK else logging.ERROR
+            extra = {"channel": name, "state": part.state.value, "why": part.why}
+            log.log(level, "channel.state", extra=extra)
+        return part
+
+    async def watch(self) -> None:
+        """Look at all parts every few seconds until cancelled."""
+        never = asyncio.Event()
+        while True:
+            self.look()
+            await self._clock.wait(never, _LOOK_S)
 
     def _shown(self, part: Part) -> Part:
         since = part.since.astimezone(self._zone) if part.since else None
@@ -104,9 +140,10 @@ class Health:
             await self._desks(metrics)
         else:
             _set_desks(metrics, Figures(open=0, unacknowledged=0, oldest_s=0.0))
-        for group, probe in self._probes.items():
-            parts = probe().values()
-            metrics.set(f"{group}_not_ok", sum(part.state is not State.OK for part in parts))
+        for group, parts in self.look().items():
+            metrics.set(
+                f"{group}_not_ok", sum(part.state is not State.OK for part in parts.values())
+            )
 
     async def _desks(self, metrics: Metrics) -> None:
         try:

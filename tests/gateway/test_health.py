@@ -1,8 +1,11 @@
 """What works and what does not: the state of every part, and since when."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
+
+import pytest
 
 from gateway.health import Health, Part, State
 from gateway.metrics import Metrics
@@ -92,7 +95,7 @@ async def test_a_back_office_that_is_away_does_not_stop_intake() -> None:
     )
     ready, document = await scene.ask()
     assert ready
-    assert document["state"] is State.OK
+    assert document["state"] is State.DEGRADED
     assert document["adapters"]["office"].why == "410"
     assert document["queue"]["liaison"].state is State.DEGRADED
 
@@ -150,3 +153,31 @@ async def test_a_closed_store_is_down(world: World) -> None:
     ready, document = await health.report()
     assert not ready
     assert cast("Part", document["store"]).why
+
+
+async def test_a_part_without_a_clock_has_its_time_from_when_it_was_seen() -> None:
+    """A channel tells its state alone: since when, is noted here, however often it is asked."""
+    scene = Scene(channels={"sms:a": Part(state=State.OK)})
+    assert (await scene.ask())[1]["channels"]["sms:a"].since == START
+    await scene.clock.advance(60)
+    scene.parts["channels"] = {"sms:a": Part(state=State.DOWN, why="no connection")}
+    _, document = await scene.ask()
+    since = START + timedelta(seconds=60)
+    assert document["channels"]["sms:a"] == Part(state=State.DOWN, since=since, why="no connection")
+    assert document["state"] is State.DEGRADED  # intake goes on by the other channels
+    await scene.clock.advance(60)
+    assert (await scene.ask())[1]["channels"]["sms:a"].since == since
+
+
+async def test_a_change_is_seen_without_anybody_asking(caplog: pytest.LogCaptureFixture) -> None:
+    """A line that goes down between two questions is noted within seconds, and in the log."""
+    scene = Scene(channels={"sms:a": Part(state=State.OK)})
+    watching = asyncio.create_task(scene.health.watch())
+    await scene.clock.settle()
+    scene.parts["channels"] = {"sms:a": Part(state=State.DOWN, why="no connection")}
+    await scene.clock.advance(6)
+    await scene.clock.advance(600)
+    since = (await scene.ask())[1]["channels"]["sms:a"].since
+    assert START < since <= START + timedelta(seconds=6)
+    assert [r.message for r in caplog.records] == ["channel.state"]
+    watching.cancel()
