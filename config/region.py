@@ -305,6 +305,12 @@ class RegionPack(Section):
         """What functions of nothing but the pack worked out already, by their arguments."""
         return {}
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave the memo behind: what is in it need not be of a kind that can be copied."""
+        state = super().__getstate__()
+        state["__dict__"] = {k: v for k, v in state["__dict__"].items() if k != "memo"}
+        return state
+
     @cached_property
     def _titles(self) -> Mapping[str, str]:
         return {

@@ -135,6 +135,13 @@ class QueueAt(Section):
         return value
 
 
+class ReadingBy(Section):
+    """Who reads what arrives: normalizes, judges and routes it."""
+
+    #: A process of its own, for a machine with two cores or more; False: the gateway's own.
+    process: bool = False
+
+
 class Rung(Section):
     """One step of a ladder: whom to call ``after`` an incident was raised."""
 
@@ -214,6 +221,7 @@ class Settings(Section):
     http: Http = Http()
     store: StoreAt = StoreAt()
     queue: QueueAt = QueueAt()
+    reading: ReadingBy = ReadingBy()
     #: Not shown in reprs, as the raw sections hold passwords.
     channels: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
     adapters: tuple[dict[str, Any], ...] = Field(default=(), repr=False)

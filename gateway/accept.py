@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from channels.base import Receipt
-from gateway.compose import Composed, compose, compose_all
+from gateway.compose import Composed, compose
 from gateway.core import Core
 from gateway.ids import new_id
-from gateway.letters import LONG_TEXT, sounds_urgent
+from gateway.letters import LONG_TEXT
 from gateway.media import tidied
 from gateway.ports import Told, lane_of
-from gateway.rounds import Rounds
+from gateway.reading import Here, Reader
 from gateway.store.base import (
     Acceptance,
     Added,
@@ -70,19 +70,23 @@ def day_of(at: datetime) -> str:
 class Intake:
     """Turns inbound messages into stored tickets and receipts."""
 
-    def __init__(self, core: Core, conversation: Conversation | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        conversation: Conversation | None = None,
+        reader: Reader | None = None,
+    ) -> None:
         """Make an intake.
 
         Args:
             core: What it works with.
             conversation: What looks at the messages of a conversation first; None: each is a
                 ticket, as when a message is replayed.
+            reader: What reads short messages; None: this process does.
         """
         self._core = core
         self._conversation = conversation
-        self._rounds: Rounds[Inbound, Composed] = Rounds(
-            lambda inbounds: compose_all(inbounds, core.rules(), new_id)
-        )
+        self.reader = reader or Here(core.rules)
         self._under_way = 0
         self.repeats = Repeats()
 
@@ -147,15 +151,13 @@ class Intake:
         return receipt
 
     async def _compose(self, inbound: Inbound) -> Composed:
+        if len(inbound.text) <= LONG_TEXT:
+            return await self.reader.read(inbound)
+        # Read beside the loop, so that no emergency waits for its end.
         rules = self._core.rules()
-        if len(inbound.text) > LONG_TEXT:
-            # Read beside the loop, so that no emergency waits for its end.
-            return await self._core.letters.read(
-                inbound.text, rules.rulebook, lambda: compose(inbound, rules, new_id())
-            )
-        if self._rounds.full and sounds_urgent(inbound.text, rules.rulebook):
-            return compose(inbound, rules, new_id())
-        return await self._rounds.ask(inbound)
+        return await self._core.letters.read(
+            inbound.text, rules.rulebook, lambda: compose(inbound, rules, new_id())
+        )
 
     def _plan(self, inbound: Inbound, composed: Composed, matter: int | None) -> Acceptance:
         now = self._core.clock.now()

@@ -31,7 +31,7 @@ _DRAIN_S = 1.0
 _GRACE_S = 10.0
 _RESTART_S = 1.0
 #: What only a restart can change.
-_FIXED = ("instance", "http", "store", "queue", "channels", "adapters")
+_FIXED = ("instance", "http", "store", "queue", "reading", "channels", "adapters")
 
 
 class App:
@@ -48,6 +48,7 @@ class App:
         """Return the address once every listener is bound."""
         parts = self.parts
         await parts.base.blobs.open()
+        parts.intake.reader.open()
         for adapter in parts.adapters:
             await adapter.open()
         await parts.emergency.start()
@@ -108,6 +109,7 @@ class App:
         force.settings, force.rules = loaded.settings, rules
         force.roster = Roster(loaded.settings.liaison)
         self._loaded = loaded
+        self.parts.intake.reader.renew(loaded)
         self.parts.dispatcher.enable()
         self.parts.emergency.ladder.wake()
         # Pages connect again at once, and only with a token that is still in force.
@@ -135,6 +137,7 @@ class App:
         await parts.dispatcher.stop(_GRACE_S)
         for adapter in parts.adapters:
             await adapter.close()
+        await parts.intake.reader.close()
         await parts.base.store.close()
         log.info("gateway.stopped")
 

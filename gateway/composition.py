@@ -47,6 +47,7 @@ from gateway.portal.citizen import Citizen
 from gateway.portal.openid import Authorizer, OpenIds
 from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
+from gateway.reading import reader_of
 from gateway.shared import share
 from gateway.spoken import emergency_in
 from gateway.store.base import Store
@@ -136,7 +137,9 @@ def assemble(
     core = _core(base, dispatcher, alarm, Answering(_ways(settings, channels, speakers)))
     additions = Additions(core)
     citizen = Citizen(core, base.public, additions)
-    intake = Intake(core, Conversation(core, additions, citizen))
+    intake = Intake(
+        core, Conversation(core, additions, citizen), reader_of(core.rules, base.loaded)
+    )
     dispatcher.pace.behind = intake.behind
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)

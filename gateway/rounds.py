@@ -17,6 +17,18 @@ R = TypeVar("R")
 MOST_IN_ROUND = 8
 
 
+def read_each(
+    read: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]
+) -> list[R | Exception]:
+    """Return the results of reading items together; where that fails, each one's, or its fault."""
+    try:
+        return list(read(items))
+    except Exception as error:  # noqa: BLE001 - one bad message must not fail the others
+        if len(items) == 1:
+            return [error]
+    return [read_each(read, [item])[0] for item in items]
+
+
 class Rounds(Generic[T, R]):
     """Collects what arrives and reads it round by round. Used on one event loop.
 
@@ -56,17 +68,9 @@ class Rounds(Generic[T, R]):
                 taken.append(asked)
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._next)
-        results = self._results([item for item, _ in taken])
+        results = read_each(self._read, [item for item, _ in taken])
         for (_, future), result in zip(taken, results, strict=True):
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-
-    def _results(self, items: Sequence[T]) -> list[R | Exception]:
-        try:
-            return list(self._read(items))
-        except Exception as error:  # noqa: BLE001 - raised to whoever asked
-            if len(items) == 1:
-                return [error]
-        return [self._results([item])[0] for item in items]

@@ -20,6 +20,7 @@ _CONFIG = """\
 instance: {{name: bench, region: suzhou}}
 http: {{host: 127.0.0.1, port: 0, public_url: "http://127.0.0.1:8345"}}
 store: {{url: "sqlite:///bench.db{options}"}}
+reading: {{process: {reading}}}
 channels: [{{kind: web, name: portal}}]
 adapters:
   - {{kind: backoffice, name: backoffice, url: "{office}", secret: "{secret}", retry_for: 3d}}
@@ -75,7 +76,8 @@ def configure(folder: Path, *, writer: bool = False, office: str = NOWHERE) -> P
     """Write a configuration into ``folder`` and return its path."""
     path = folder / "gateway.yaml"
     options = "?writer=process" if writer else ""
-    path.write_text(_CONFIG.format(options=options, office=office, secret=SECRET))
+    reading = "true" if writer else "false"
+    path.write_text(_CONFIG.format(options=options, reading=reading, office=office, secret=SECRET))
     return path
 
 

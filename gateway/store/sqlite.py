@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 import apsw
 
+from gateway.line import Engine, Line
 from gateway.store import asking, ops
 from gateway.store.base import (
     Acceptance,
@@ -30,7 +31,7 @@ from gateway.store.sqlite_commit import Committer
 from gateway.store.sqlite_file import check_version, lock_of, meaning, prepare, take_lock
 from gateway.store.sqlite_process import ProcessEngine
 from gateway.store.sqlite_read import Reader, claimed, delivery_of
-from gateway.store.writer import Engine, Line, ThreadEngine
+from gateway.store.writer import ThreadEngine
 from normalizer.errors import ConfigError, StoreError
 from normalizer.number import parse
 

@@ -1,6 +1,7 @@
 """The writer process: ``python -m gateway.store.sqlite_child SOCKET PATH BUSY_S PARENT LOST``.
 
-LOST is the number of the batch that an earlier writer may have written without an answer, 0 of none.
+LOST is the number of the first batch that an earlier writer may have written without an answer, 0 of
+none.
 
 Started by `gateway.store.sqlite_process` only. It ends when the socket closes or its parent dies.
 """

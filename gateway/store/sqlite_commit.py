@@ -96,7 +96,7 @@ class Committer:
         return results
 
     def give_back(self, number: int) -> None:
-        """Make due again what this batch leased to askers who never had its answer.
+        """Make due again what this batch and later ones leased to askers who never had an answer.
 
         Raises:
             apsw.Error: The disk refused.

@@ -1,21 +1,22 @@
 """A writer in a process of its own, which takes SQLite off this interpreter's lock.
 
 Each frame to it is a MessagePack pair, a number and a list of changes, and is answered by one frame:
-the list of results and the errors by position. Of a batch whose answer never came the next child
-gives back what it had leased.
+the list of results and the errors by position. Of batches whose answers never came the next child
+gives back what they had leased.
 """
 
 import asyncio
 import logging
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gateway.child import Child, ChildFailed
+from gateway.line import Line
 from gateway.store.ops import Broken
-from gateway.store.writer import Line
 from normalizer.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,9 @@ _decode_answers = msgspec.msgpack.Decoder(tuple[list[Any], dict[int, str]]).deco
 def pack(number: int, items: list[Any]) -> bytes:
     """Return the frame of these changes; one that cannot be encoded is replaced by `Broken`."""
     try:
-        body = _encode((number, items))
+        return _encode((number, items))
     except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
-        body = _encode((number, [msgspec.Raw(_part(item)) for item in items]))
-    return body
+        return _encode((number, [msgspec.Raw(_part(item)) for item in items]))
 
 
 def _part(item: Any) -> bytes:
@@ -43,7 +43,8 @@ def _part(item: Any) -> bytes:
 class ProcessEngine(Child):
     """Carries batches out in a child process and starts a new one when it dies."""
 
-    express = False  #: of two batches without an answer, what they leased could not be told apart
+    depth = 1
+    express = True
 
     def __init__(self, line: Line, arguments: list[str], lock: int | None) -> None:
         super().__init__()
@@ -51,9 +52,9 @@ class ProcessEngine(Child):
         self._arguments = arguments
         self._lock = lock
         self._restart: asyncio.Task[None] | None = None
-        self._held: list[Any] = []  #: a batch that waits for a new child
+        self._held: list[list[Any]] = []  #: batches that wait for a new child
         self._number = 0  #: of the newest batch that was sent
-        self._lost = 0  #: the batch whose answer never came; 0: none
+        self._unanswered: deque[int] = deque()  #: batches that were sent
 
     @classmethod
     async def start(
@@ -70,15 +71,17 @@ class ProcessEngine(Child):
 
     async def _begin(self) -> None:
         held = () if self._lock is None else (self._lock,)
-        arguments = [*self._arguments, str(self._lost)]
+        # The first batch whose answer never came; 0: none.
+        lost = self._unanswered[0] if self._unanswered else 0
+        arguments = [*self._arguments, str(lost)]
         try:
             await self._spawn("gateway.store.sqlite_child", arguments, held)
         except ChildFailed as error:
             raise StoreError(f"the store's writer: {error}") from error
-        self._lost = 0
+        self._unanswered.clear()
 
     def _answered(self, frame: bytes) -> None:
-        self._lost = 0
+        self._unanswered.popleft()
         self._line.answered(_decode_answers(frame))
 
     def _died(self) -> None:
@@ -101,17 +104,17 @@ class ProcessEngine(Child):
         self._restart = None
         log.info("store.writer_restarted")
         held, self._held = self._held, []
-        if held:
-            self.send(held)
+        for items in held:
+            self.send(items)
 
     def send(self, items: list[Any]) -> None:
         """Begin a batch; while there is no child it is held until there is one."""
         if self._live and self._transport is not None:
             self._number += 1
-            self._lost = self._number  # until it is answered
+            self._unanswered.append(self._number)
             self._send_frame(pack(self._number, items))
             return
-        self._held = items
+        self._held.append(items)
         if self._restart is None:
             self._restart = self._loop.create_task(self._again())
 

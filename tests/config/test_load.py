@@ -106,7 +106,7 @@ extra: 1
         "gateway.yaml:19: routes.1.when.text: needs at least 1",
         "gateway.yaml:20: routes.1.send: must be a mapping (key: value lines)",
         "gateway.yaml:21: extra: unknown key; known: adapters, channels, http, instance, "
-        "liaison, queue, routes, store",
+        "liaison, queue, reading, routes, store",
     ]
 
 
@@ -257,7 +257,7 @@ def test_mistakes_in_the_settings_and_in_the_pack_are_told_together(site: Site, 
     assert told(path) == [
         "calendars/cn.yaml:3: years.2026.announced: is required",
         "gateway.yaml:9: extra: unknown key; known: adapters, channels, http, instance, liaison, "
-        "queue, routes, store",
+        "queue, reading, routes, store",
         f"regions/suzhou.yaml:{at_asking}: acceptance.asking.0: not a regular expression: "
         "missing ), unterminated subpattern",
         f"regions/suzhou.yaml:{at_help}: limits.finish.help.working_days: must be a whole number",

@@ -21,7 +21,8 @@ from gateway.demo import new_secret
 _CONFIG = """\
 instance: {{name: crash, region: suzhou}}
 http: {{host: 127.0.0.1, port: 0, public_url: "http://127.0.0.1:8345"}}
-store: {{url: "sqlite:///crash.db"}}
+store: {{url: "sqlite:///crash.db{writer}"}}
+reading: {{process: {reading}}}
 channels: [{{kind: web, name: portal}}]
 adapters:
   - {{kind: backoffice, name: backoffice, url: "{office}", secret: {secret}}}
@@ -79,11 +80,30 @@ class Citizen:
     numbers: list[str] = field(default_factory=list)  #: of every answer, at most one different
 
 
-class World:
-    """Everything around the gateway of one test."""
+def _readers(parent: int) -> list[int]:
+    """Return the children of a gateway that read for it."""
+    found = []
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split():
+        with contextlib.suppress(OSError):  # it has just ended
+            if b"gateway.reading_child" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
-    def __init__(self, folder: Path) -> None:
+
+class World:
+    """Everything around the gateway of one test.
+
+    Args:
+        folder: Where it lives.
+        processes: Whether the gateway writes and reads in processes of their own.
+    """
+
+    def __init__(self, folder: Path, *, processes: bool = False) -> None:
         self.folder = folder
+        self._with = {
+            "writer": "?writer=process" if processes else "",
+            "reading": "true" if processes else "false",
+        }
         self.office = Office()
         self.citizens: list[Citizen] = []
         self.secret = new_secret()
@@ -91,7 +111,7 @@ class World:
 
     async def __aenter__(self) -> "World":
         await self.office.start()
-        config = _CONFIG.format(office=self.office.url, secret=self.secret)
+        config = _CONFIG.format(office=self.office.url, secret=self.secret, **self._with)
         (self.folder / "gateway.yaml").write_text(config, encoding="utf-8")
         return self
 
@@ -126,6 +146,15 @@ class World:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
         await process.wait()
+
+    async def reader_of(self, process: asyncio.subprocess.Process, before: int = 0) -> int:
+        """Return the process that reads for a gateway, once it is another than ``before``."""
+        async with asyncio.timeout(30):
+            while True:
+                readers = await asyncio.to_thread(_readers, process.pid)
+                if others := [reader for reader in readers if reader != before]:
+                    return others[0]
+                await asyncio.sleep(0.02)
 
     def act(self, n: int, every: int = 4) -> Citizen:
         """Return a new citizen's act; every so manieth is a fire of its own."""

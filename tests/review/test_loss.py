@@ -13,12 +13,12 @@ from config.load import load
 from gateway import plugins
 from gateway.health import Health
 from gateway.letters import LONG_TEXT, Letters, sounds_urgent
+from gateway.line import MOST_WAITING, Line
 from gateway.outbox.destination import Outlet
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.events import materialize
 from gateway.outbox.replay import replay
 from gateway.store.base import Lane, Outcome, Quarantined
-from gateway.store.writer import MOST_WAITING, Line
 from normalizer.errors import Conflict, StoreError
 from normalizer.schema import Urgency
 from tests.clock import START, FakeClock
@@ -120,6 +120,7 @@ async def test_strays_are_found_behind_any_backlog_and_at_any_time(world: World)
 class Stuck:
     """An engine that never answers."""
 
+    depth = 1
     express = False
 
     def send(self, items: list[object]) -> None:

@@ -182,6 +182,27 @@ async def test_what_a_killed_writer_leased_is_given_back(tmp_path: Path) -> None
     await store.close()
 
 
+async def test_what_two_lost_batches_leased_is_given_back(tmp_path: Path) -> None:
+    """An emergency is sent behind the batch under way: what both leased is due again at once."""
+    store = SqliteStore(tmp_path / "gateway.db", writer="process")
+    await store.open()
+    engine = engine_of(store)
+    answers: asyncio.Queue[None] = asyncio.Queue()
+    engine.data_received = lambda data: answers.put_nowait(None)  # type: ignore[method-assign]
+    asked = []
+    for name in ("one", "two"):
+        lost = make.acceptance(deliveries=(make.urgent("backoffice", id=name),))
+        asked.append(asyncio.ensure_future(store.add(lost)))
+        await answers.get()
+    del engine.data_received
+    os.kill(writer_of(store), signal.SIGKILL)
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in done] == [StoreError, StoreError]
+    again = await store.claim("backoffice", Lane.EMERGENCY, make.NOW, 9, make.after(30))
+    assert [d.id for d in again] == ["one", "two"]
+    await store.close()
+
+
 async def test_a_writer_that_cannot_start_is_told(tmp_path: Path) -> None:
     """While no writer can start changes fail with the reason; later they work again."""
     path = tmp_path / "gateway.db"

@@ -320,8 +320,9 @@ async def test_a_batch_gives_back_what_it_leased(path: Path) -> None:
     _, errors = committer.run(batch("unnumbered"))
     assert errors == {}
     leased = "SELECT id FROM deliveries WHERE state = 'leased' ORDER BY id"
-    committer.give_back(1)  # its answer came: another batch was begun after it
-    assert len(ask(path, leased)) == 4
+    for nothing in (0, 3):  # every answer came
+        committer.give_back(nothing)
+        assert len(ask(path, leased)) == 4
     committer.give_back(2)
     assert ask(path, leased) == [("early",), ("unnumbered",)]
     committer.close()

@@ -156,20 +156,21 @@ WHERE destination = ?1 AND stream = ?2 AND turn = 1 AND state = 'due' AND seq > 
 UPDATE deliveries SET state = 'due', ready_at = due_at WHERE rare = 'leased';
 
 -- name: hand_out
--- Which deliveries the answer of batch ?1 leases to its askers.
-INSERT INTO meta (key, value) VALUES ('handed_out', jsonb_array(?1, json(?2)))
+-- Which deliveries the answer of batch ?1 leases to its askers; of the last two batches, as so many
+-- may be without an answer.
+INSERT INTO meta (key, value) VALUES ('handed_out.' || (?1 % 2), jsonb_array(?1, json(?2)))
 ON CONFLICT (key) DO UPDATE SET value = excluded.value;
 
 -- name: give_back
--- What batch ?1 leased to askers who never had its answer.
+-- What batch ?1 and those after it leased to askers who never had their answers; 0: nothing.
 UPDATE deliveries SET state = 'due', ready_at = due_at
-WHERE state = 'leased' AND seq IN (
+WHERE ?1 > 0 AND state = 'leased' AND seq IN (
     SELECT handed.value FROM meta, json_each(meta.value, '$[1]') AS handed
-    WHERE meta.key = 'handed_out' AND meta.value ->> '$[0]' = ?1
+    WHERE meta.key IN ('handed_out.0', 'handed_out.1') AND meta.value ->> '$[0]' >= ?1
 );
 
 -- name: hand_out_nothing
-DELETE FROM meta WHERE key = 'handed_out';
+DELETE FROM meta WHERE key GLOB 'handed_out*';
 
 -- name: quarantine
 INSERT INTO quarantine (id, at, channel, account, reason, state, why, raw_type, raw)

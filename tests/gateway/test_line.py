@@ -1,17 +1,18 @@
-"""The line in front of a writer, with an engine that answers when the test says so."""
+"""The line in front of an engine, with one that answers when the test says so."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from gateway.store.writer import ANSWERED_AT_ONCE, MOST_IN_BATCH, MOST_WAITING, Line
+from gateway.line import ANSWERED_AT_ONCE, MOST_IN_BATCH, MOST_WAITING, Line
 from normalizer.errors import StoreError
 
 
 class Held:
     """An engine that keeps batches until it is told to answer."""
 
+    depth = 1
     express = False
 
     def __init__(self, line: Line) -> None:

@@ -1,0 +1,165 @@
+"""A line of questions in front of an engine: one batch under way while the next one collects.
+
+The loop's side owns what waits, so there are no locks: a batch is handed over whole, and its
+answers come back in one call, whatever their number. What is urgent goes to an engine that takes
+it behind the batch under way, so that it need not wait for a turn at the loop.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+from normalizer.errors import StoreError
+
+#: Changes in one batch: what a commit costs is spread thin enough, and an emergency that has just
+#: missed one waits a few milliseconds for its end.
+MOST_IN_BATCH = 64
+
+#: Askers who are answered in one round of the loop. Each goes on at once: with all of a batch, a
+#: message that has just arrived would wait for the end of sixty others.
+ANSWERED_AT_ONCE = 8
+
+#: More than this waiting means that the engine does not keep up; the rest is turned away at once.
+MOST_WAITING = 20_000
+
+#: Results in order, and what went wrong by position.
+Answers = tuple[Sequence[Any], dict[int, str]]
+
+
+class Engine(Protocol):
+    """Carries out one batch at a time in the order of sending, away from the loop."""
+
+    #: Batches that may be with it, so that it need not wait for the loop between two of them.
+    depth: int
+    #: Whether one of what is urgent may be sent on top of those.
+    express: bool
+
+    def send(self, items: list[Any]) -> None:
+        """Begin a batch; `Line.answered` is called on the loop when it is done."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything. No batch is under way."""
+        ...
+
+
+class Line:
+    """Questions waiting for an engine. Used on one event loop.
+
+    Args:
+        unwanted: Told the question and the answer when the asker was cancelled meanwhile.
+        most: Questions of one batch.
+    """
+
+    def __init__(
+        self, unwanted: Callable[[Any, Any], None] | None = None, most: int = MOST_IN_BATCH
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._unwanted = unwanted
+        self._most = most
+        self._urgent: deque[tuple[Any, asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[Any, asyncio.Future[Any]]] = deque()
+        self._under_way: deque[list[tuple[Any, asyncio.Future[Any]]]] = deque()
+        self._scheduled = False
+        self._engine: Engine | None = None
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def start(self, engine: Engine) -> None:
+        """Take questions from now on."""
+        self._engine = engine
+
+    def ask(self, item: Any, *, urgent: bool = False) -> asyncio.Future[Any]:
+        """Return the future answer. The item is carried out even if the future is cancelled.
+
+        Raises:
+            StoreError: The store is closed, or too much waits already.
+        """
+        if self._closed or self._engine is None:
+            raise StoreError("the store is closed")
+        # What is urgent has room of its own: no ordinary flood turns an emergency away.
+        if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
+            raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        (self._urgent if urgent else self._waiting).append((item, future))
+        if self._may_send(urgent=urgent):
+            self._idle.clear()
+            if urgent:  # at once; what is ready to run may take milliseconds
+                self._send()
+            elif not self._scheduled:
+                # After the callbacks that are ready now: what they ask shares the commit.
+                self._scheduled = True
+                self._loop.call_soon(self._send)
+        return future
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._under_way
+
+    def _may_send(self, *, urgent: bool) -> bool:
+        """Return whether a batch can go now."""
+        if self._engine is None:
+            return False
+        return len(self._under_way) < self._engine.depth + (urgent and self._engine.express)
+
+    def _send(self) -> None:
+        self._scheduled = False
+        while self._may_send(urgent=bool(self._urgent)) and (asked := self._batch()):
+            self._under_way.append(asked)
+            self._engine.send([item for item, _ in asked])  # type: ignore[union-attr]  # just asked
+        if not self._under_way:
+            self._idle.set()
+
+    def _batch(self) -> list[tuple[Any, asyncio.Future[Any]]]:
+        """Take the next batch; on top of those under way of what is urgent alone."""
+        alone = not self._may_send(urgent=False)
+        asked: list[tuple[Any, asyncio.Future[Any]]] = []
+        while len(asked) < self._most and (self._urgent or (self._waiting and not alone)):
+            asked.append((self._urgent or self._waiting).popleft())
+        return asked
+
+    def answered(self, answers: Answers) -> None:
+        """Give the askers of the oldest batch under way their answers and begin the next batch."""
+        asked = self._under_way.popleft()
+        self._send()
+        self._give(asked, *answers)
+
+    def _give(
+        self,
+        asked: Sequence[tuple[Any, asyncio.Future[Any]]],
+        results: Sequence[Any],
+        errors: dict[int, str],
+        start: int = 0,
+    ) -> None:
+        end = min(start + ANSWERED_AT_ONCE, len(asked))
+        if end < len(asked):
+            self._loop.call_soon(self._give, asked, results, errors, end)
+        for position in range(start, end):
+            (item, future), result = asked[position], results[position]
+            if future.done():
+                if self._unwanted is not None and position not in errors:
+                    self._unwanted(item, result)
+            elif position in errors:
+                future.set_exception(StoreError(errors[position]))
+            else:
+                future.set_result(result)
+
+    def failed(self, reason: str) -> None:
+        """Fail the askers of what is under way and begin the next batch."""
+        under_way, self._under_way = self._under_way, deque()
+        for _, future in chain.from_iterable(under_way):
+            if not future.done():
+                future.set_exception(StoreError(reason))
+        self._send()
+
+    async def close(self) -> None:
+        """Finish what was asked, then stop the engine. Later questions are refused."""
+        self._closed = True
+        await self._idle.wait()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.stop()
