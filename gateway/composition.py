@@ -57,6 +57,8 @@ from gateway.view import Public
 from normalizer.place import same_place
 
 Plugins = Mapping[str, Plugin[Any, Any]]
+#: An emergency that could not be handed over for days is still one.
+_FOR_EVER = timedelta(days=36_500)
 
 
 @dataclass(slots=True)
@@ -132,14 +134,12 @@ def assemble(
     call_backs = CallBacks(base.store, dispatcher, base.clock)
     notifier.telephone_by(call_backs.ask)
     alarm = _emergency(base, dispatcher)
-    # An emergency that could not be handed over for days is still one.
-    outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
+    outlets["liaison"] = Outlet(alarm.queue, _FOR_EVER)
     core = _core(base, dispatcher, alarm, Answering(_ways(settings, channels, speakers)))
     additions = Additions(core)
     citizen = Citizen(core, base.public, additions)
-    intake = Intake(
-        core, Conversation(core, additions, citizen), reader_of(core.rules, base.loaded)
-    )
+    reader = reader_of(core.rules, base.loaded)
+    intake = Intake(core, Conversation(core, additions, citizen), reader)
     dispatcher.pace.behind = intake.behind
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
