@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
 
-from normalizer.schema import Incident, Ticket, Value
+from normalizer.schema import Incident, Limits, Ticket, Value
 
 
 class Lane(IntEnum):
@@ -213,6 +213,37 @@ class Quarantined(Value, frozen=True, kw_only=True):
     why: str | None = None
 
 
+class News(Value, frozen=True, kw_only=True):
+    """What may bring a limit near: a new ticket, or a step that sets or frees a limit."""
+
+    seq: int  #: of the event
+    ticket: int  #: sequence number of the ticket's first event
+    at: datetime
+    limits: Limits | None  #: of a new ticket; None: a step was taken, look at the whole ticket
+
+
+class Unwatched(Value, frozen=True, kw_only=True):
+    """News that nobody has seen to yet."""
+
+    news: tuple[News, ...]  #: oldest first
+    upto: int  #: the newest event among which they were found
+    more: bool  #: there may be others behind it
+
+
+class Watched(Value, frozen=True, kw_only=True):
+    """A ticket whose time to be looked at has come."""
+
+    stored: StoredTicket
+    handed_over: bool  #: its first event has reached the destination of its route
+
+
+class Look(Value, frozen=True, kw_only=True):
+    """When a ticket is to be looked at again."""
+
+    ticket: int  #: sequence number of its first event
+    at: datetime | None  #: None: not before another step
+
+
 class Store(Protocol):
     """Where everything is kept. Every method may raise `StoreError`."""
 
@@ -316,6 +347,18 @@ class Store(Protocol):
 
     async def ladder_next(self) -> datetime | None:
         """Return when the next ladder's clock runs out; None when none is running."""
+        ...
+
+    async def unwatched(self, limit: int) -> Unwatched:
+        """Return the oldest news that `watch` was not told of; ``limit`` tickets and events at most."""
+        ...
+
+    async def watch(self, looks: Sequence[Look], upto: int = 0) -> None:
+        """Note when to look at tickets, and that all news up to an event were seen to."""
+        ...
+
+    async def watched(self, now: datetime, limit: int) -> list[Watched]:
+        """Return tickets whose time to be looked at has come, the longest overdue first."""
         ...
 
     async def quarantine(self, item: Quarantined) -> None:

@@ -20,10 +20,13 @@ from gateway.store.base import (
     Delivery,
     IncidentChange,
     Lane,
+    Look,
     Outcome,
     Quarantined,
     StoredIncident,
     StoredTicket,
+    Unwatched,
+    Watched,
 )
 from gateway.store.ops import from_us, to_us
 from gateway.store.sqlite_commit import Committer
@@ -227,6 +230,10 @@ class SqliteStore:
         """Set a held message's state; False if it is not held."""
         return bool(await self._write(ops.Release(id, state, why)))
 
+    async def watch(self, looks: Sequence[Look], upto: int = 0) -> None:
+        """Note when to look at tickets, and that all news up to an event were seen to."""
+        await self._write(asking.watching(looks, upto))
+
     async def ticket(self, number: str) -> StoredTicket | None:
         """Return the ticket with this number."""
         return await self._read(lambda reader: reader.ticket(number))
@@ -296,6 +303,14 @@ class SqliteStore:
         """Return when the next ladder's clock runs out; None when none is running."""
         found = await self._read(lambda reader: reader.ladder_next())
         return None if found is None else from_us(found)
+
+    async def unwatched(self, limit: int) -> Unwatched:
+        """Return the oldest news that `watch` was not told of; ``limit`` tickets and events at most."""
+        return await self._read(lambda reader: reader.unwatched(limit))
+
+    async def watched(self, now: datetime, limit: int) -> list[Watched]:
+        """Return tickets whose time to be looked at has come, the longest overdue first."""
+        return await self._read(lambda reader: reader.watched(to_us(now), limit))
 
     async def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages in these states, oldest first."""

@@ -108,3 +108,30 @@ SELECT value FROM meta WHERE key = 'secret';
 
 -- name: attached
 SELECT value FROM json_each(?1) WHERE value IN (SELECT sha256 FROM attachments);
+
+-- name: watch_upto
+SELECT upto FROM watch;
+
+-- name: limits_since
+-- A BLOB could be taken for SQLite's own binary JSON, so it is made text.
+SELECT seq, received_at, CAST(body AS TEXT) -> '$.limits' FROM tickets
+WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
+-- name: steps_since
+SELECT seq, stream, at, event FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
+-- name: watched
+SELECT tickets.seq, nr, id, digest, body, tickets.at, event, by, text, data, event_key
+FROM watched JOIN tickets ON tickets.seq = watched.ticket
+WHERE watched.at <= ?1 ORDER BY watched.at, watched.ticket LIMIT ?2;
+
+-- name: not_handed_over
+-- Of tickets with their destinations, those whose first event waits, or was given up.
+SELECT d.stream
+FROM json_each(?1) AS asked
+JOIN deliveries AS d ON d.destination = asked.value ->> 1 AND d.stream = asked.value ->> 0
+WHERE d.turn IS NOT NULL AND d.event_seq = d.stream
+UNION
+SELECT d.stream FROM deliveries AS d
+WHERE d.rare IN ('dead', 'discarded') AND d.event_seq = d.stream AND (d.stream, d.destination)
+    IN (SELECT asked.value ->> 0, asked.value ->> 1 FROM json_each(?1) AS asked);
