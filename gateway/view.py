@@ -190,9 +190,11 @@ def publish_incident(stored: StoredIncident, zone: ZoneInfo, upto: int | None = 
     events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
     state, contacts = stored.incident.state, dict.fromkeys(stored.incident.contacts)
     if upto is not None:
-        state = "raised"
+        state, version = "raised", 0
         for event in events:
-            state = INCIDENT_STATE_AFTER.get(event.event, state)
+            if event.version > version + 1:
+                state = "escalated"  # what is left out are rungs that were repeated
+            state, version = INCIDENT_STATE_AFTER.get(event.event, state), event.version
     for event in events:
         contacts |= dict.fromkeys(event.data.get("contacts", ()))
     return msgspec.structs.replace(

@@ -6,7 +6,7 @@ it raised `StoreError`. Nothing is ever updated that a citizen sent: tickets are
 and what happens to them are events. Instants are aware; a store may keep microseconds only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
@@ -190,6 +190,9 @@ class StoredIncident(Value, frozen=True, kw_only=True):
     rung: int
     rung_from: datetime  #: when it was last raised to ``desk``
     ladder_at: datetime | None
+    #: Without the repetitions of the ladder's rungs, which have no end, but for the last ones:
+    #: where versions are missing there are only events ``escalated``, and none is the first of its
+    #: kind of rung.
     events: tuple[Event, ...]
     tickets: tuple[str, ...] = ()  #: ids of the reports
 
@@ -327,8 +330,12 @@ class Store(Protocol):
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
         ...
 
-    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - as above
-        """Return the incident with this id."""
+    async def incident(
+        self,
+        id: str,  # noqa: A002 - as above
+        events: Collection[int] = (),
+    ) -> StoredIncident | None:
+        """Return the incident with this id; its events by these ``seq`` are never left out."""
         ...
 
     async def incidents(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -284,10 +284,14 @@ class SqliteStore:
         """Return the delivery of this event id."""
         return await self._read(lambda reader: reader.delivery(id))
 
-    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - the protocol's name
-        """Return the incident with this id."""
+    async def incident(
+        self,
+        id: str,  # noqa: A002 - the protocol's name
+        events: Collection[int] = (),
+    ) -> StoredIncident | None:
+        """Return the incident with this id, and these of its events however old."""
         # The desks' pages show it: before whatever the outbox reads for its pushes.
-        return await self._read(lambda reader: reader.incident(id), urgent=True)
+        return await self._read(lambda reader: reader.incident(id, events), urgent=True)
 
     async def incidents(
         self, desk: str | None, states: Sequence[str], limit: int, after: str = ""

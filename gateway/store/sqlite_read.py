@@ -117,10 +117,10 @@ class Reader:
     def _rows(self, name: str, *bindings: Any) -> list[Any]:
         return self._connection.execute(SQL[name], bindings).fetchall()
 
-    def _grouped(self, name: str, streams: Sequence[int]) -> dict[int, list[Any]]:
+    def _grouped(self, name: str, *of: Iterable[int]) -> dict[int, list[Any]]:
         """Return the rest of each row under its first column."""
         groups: dict[int, list[Any]] = defaultdict(list)
-        for stream, *row in self._rows(name, _list(streams).decode()):
+        for stream, *row in self._rows(name, *(_list(tuple(one)).decode() for one in of)):
             groups[stream].append(row)
         return groups
 
@@ -179,17 +179,19 @@ class Reader:
         """Return those of the hashes that a ticket or an event names."""
         return {row[0] for row in self._rows("attached", _list(tuple(hashes)).decode())}
 
-    def _incidents(self, rows: Sequence[Any]) -> list[StoredIncident]:
+    def _incidents(
+        self, rows: Sequence[Any], events_too: Iterable[int] = ()
+    ) -> list[StoredIncident]:
         if not rows:
             return []
         streams = [row[1] for row in rows]
-        events = self._grouped("events_of", streams)
+        events = self._grouped("incident_events", streams, events_too)
         reports = self._grouped("reports_by_incident", streams)
         return [_incident_of(row, events[row[1]], reports[row[1]]) for row in rows]
 
-    def incident(self, incident_id: str) -> StoredIncident | None:
-        """Return the incident with this id."""
-        found = self._incidents(self._rows("incident_by_id", incident_id))
+    def incident(self, incident_id: str, events: Iterable[int] = ()) -> StoredIncident | None:
+        """Return the incident with this id, and these of its events however old."""
+        found = self._incidents(self._rows("incident_by_id", incident_id), events)
         return found[0] if found else None
 
     def incidents(

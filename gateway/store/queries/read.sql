@@ -33,6 +33,33 @@ SELECT raw, raw_type FROM tickets WHERE id = ?1;
 SELECT stream, seq, version, at, event, by, text, data, key FROM events
 WHERE stream IN (SELECT value FROM json_each(?1)) ORDER BY stream, version;
 
+-- name: incident_events
+-- Without the repetitions of the ladder's rungs, but for the last of them and those asked for.
+WITH asked(stream, upto) AS (
+    SELECT incidents.seq, incidents.version - 16
+    FROM json_each(?1) AS given JOIN incidents ON incidents.seq = given.value
+), kept(seq) AS (
+    SELECT e.seq FROM asked JOIN events AS e ON e.stream = asked.stream
+    WHERE e.event != 'escalated'
+    UNION
+    SELECT e.seq FROM asked JOIN events AS e ON e.stream = asked.stream
+    WHERE e.version > asked.upto
+    UNION
+    SELECT (
+        SELECT e.seq FROM events AS e
+        WHERE e.stream = asked.stream AND e.event = 'escalated'
+            AND CAST(e.data AS TEXT) ->> '$.to' = rung.to_whom
+        ORDER BY e.version LIMIT 1
+    )
+    FROM asked, (
+        SELECT column1 AS to_whom FROM (VALUES ('desk'), ('sms'), ('phone'), ('email'), ('duty'))
+    ) AS rung
+    UNION
+    SELECT value FROM json_each(?2)
+)
+SELECT stream, seq, version, at, event, by, text, data, key FROM events
+WHERE seq IN kept AND stream IN (SELECT stream FROM asked) ORDER BY stream, version;
+
 -- name: reports_by_ticket
 SELECT reports.ticket, incidents.id
 FROM reports JOIN incidents ON incidents.seq = reports.incident

@@ -1,3 +1,5 @@
+-- What the clocks ask: which limits are ahead, and what a ladder has done.
+
 -- Tickets with a limit ahead. Filled beside intake by whoever minds the limits, from the tickets and
 -- steps behind `watch.upto`: accepting a ticket writes nothing here.
 
@@ -14,3 +16,9 @@ CREATE TABLE watch (
 ) STRICT;
 
 INSERT INTO watch (one, upto) VALUES (1, 0);
+
+-- The ladder of an incident that nobody acknowledges repeats its last rung for ever. Each event is in
+-- one of these, so that the others are found without reading the repetitions.
+CREATE INDEX events_told ON events (stream, version) WHERE event != 'escalated';
+CREATE INDEX events_rungs ON events (stream, CAST(data AS TEXT) ->> '$.to', version)
+    WHERE event = 'escalated';
