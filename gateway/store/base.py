@@ -291,9 +291,12 @@ class Store(Protocol):
         ...
 
     async def conversation(
-        self, channel: str, account: str, thread: str, since: datetime
+        self, channel: str, account: str, thread: str, since: datetime, *, urgent: bool = False
     ) -> list[StoredTicket]:
-        """Return tickets that came from one conversation, newest first, 20 at most."""
+        """Return tickets that came from one conversation, newest first, 20 at most.
+
+        ``urgent``: before whatever else waits to be read.
+        """
         ...
 
     async def claim(

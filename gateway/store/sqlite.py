@@ -253,11 +253,11 @@ class SqliteStore:
         return await self._read(lambda reader: reader.numbered(int(day), count, limit))
 
     async def conversation(
-        self, channel: str, account: str, thread: str, since: datetime
+        self, channel: str, account: str, thread: str, since: datetime, *, urgent: bool = False
     ) -> list[StoredTicket]:
         """Return tickets that came from one conversation, newest first, 20 at most."""
-        at = to_us(since)
-        return await self._read(lambda reader: reader.conversation(channel, account, thread, at))
+        of, at = (channel, account, thread), to_us(since)
+        return await self._read(lambda reader: reader.conversation(*of, at), urgent=urgent)
 
     async def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""
