@@ -9,6 +9,7 @@ from config.load import load
 from gateway import app as application
 from gateway import plugins
 from gateway.app import build
+from gateway.outbox.destination import OWN
 from tests.gateway.world import CONFIG
 
 
@@ -50,4 +51,14 @@ async def test_every_chore_has_a_name_in_the_reference(tmp_path: Path) -> None:
     gateway = await build(load(path), *kinds)
     text = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text(encoding="utf-8")
     assert [name for name in gateway._chores() if f"`{name}`" not in text] == []
+    await gateway.parts.base.store.close()
+
+
+async def test_our_own_destinations_are_those_that_no_adapter_may_be_called(tmp_path: Path) -> None:
+    """What the gateway delivers to beside the configured adapters is known by name."""
+    path = tmp_path / "gateway.yaml"
+    path.write_text(CONFIG + 'store: {url: "sqlite:///gateway.db"}\n', encoding="utf-8")
+    kinds = plugins.load("gateway.channels"), plugins.load("gateway.adapters")
+    gateway = await build(load(path), *kinds)
+    assert set(gateway.parts.dispatcher._outlets) == {"office", *OWN}
     await gateway.parts.base.store.close()

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import apsw
 import pytest
 
 from gateway.store.base import Change, Lane, Look, Outcome, Store, Unwatched
@@ -132,3 +133,20 @@ async def test_a_ticket_is_handed_over_once_its_destination_has_it(
     (found,) = await store.watched(make.NOW, ALL)
     assert found.handed_over is handed_over
     assert [e.event for e in found.stored.events] == ["accepted", "added"]
+
+
+async def test_tickets_of_an_older_store_are_news(place: SqlitePlace) -> None:
+    """Brought up to date, a store of the first version has its tickets noted from the first on."""
+    old = place.gateway()
+    await old.open()
+    _, seq = await add(old)
+    await old.close()
+    connection = apsw.Connection(str(place.path))
+    for thing in ("TABLE watched", "TABLE watch", "INDEX events_told", "INDEX events_rungs"):
+        connection.execute(f"DROP {thing}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    new = place.gateway()
+    await new.open()
+    assert seqs(await new.unwatched(ALL)) == [(seq, True)]
+    await new.close()
