@@ -178,6 +178,13 @@ class Desk(Section):
         return value
 
 
+class Cards(Section):
+    """When a unit is shown a card."""
+
+    #: Share of a limit that is left when the yellow one is shown; red is shown when it is over.
+    near: float = Field(default=0.25, gt=0, lt=1)
+
+
 class When(Section):
     """Conditions of a route; all that are named must hold, any value of a list will do."""
 
@@ -226,4 +233,5 @@ class Settings(Section):
     channels: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
     adapters: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
     liaison: dict[str, Desk] = {}  #: by service: 110, 119 … gas, heat, and ``duty``
+    cards: Cards = Cards()
     routes: tuple[Route, ...] = Field(min_length=1)

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from channels.base import Listener, Messenger
+from channels.base import Messenger
 from config.load import Loaded
 from config.settings import Settings
 from gateway.blobs import Blobs
+from gateway.cards.watch import CardWatch
 from gateway.clock import Clock, SystemClock
 from gateway.clusters.watch import ClusterWatch
 from gateway.composition import Base, Force, Parts, Plugins, assemble, attachments_folder
@@ -55,14 +58,8 @@ class App:
         parts.dispatcher.start()
         await parts.late.start(parts.front.webhooks, parts.front.pushes.keep)
         await self._listen()
-        tidying = parts.base.blobs.keep_tidy(parts.base.store.attached, parts.base.clock)
-        self._tasks.append(asyncio.create_task(tidying, name="attachments"))
-        watch = ClusterWatch(parts.base.store, parts.base.clock, parts.dispatcher)
-        self._tasks.append(asyncio.create_task(watch.run(), name="clusters"))
-        looking = parts.front.health.watch()
-        self._tasks.append(asyncio.create_task(looking, name="health"))
-        for name, listener in parts.listeners.items():
-            self._tasks.append(asyncio.create_task(self._keep(name, listener), name=name))
+        for name, run in self._chores().items():
+            self._tasks.append(asyncio.create_task(self._keep(name, run), name=name))
         log.info("gateway.started", extra={"region": self._loaded.pack.name})
         _warn_of_open_desks(self._loaded.settings)
         return self.url
@@ -85,14 +82,30 @@ class App:
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    async def _keep(self, name: str, listener: Listener) -> None:
-        """Run a listener for ever: one that fails is started again, and counted."""
+    def _chores(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """Return what runs beside the HTTP side as long as the gateway does."""
+        parts, base = self.parts, self.parts.base
+        clusters = ClusterWatch(base.store, base.clock, parts.dispatcher)
+        cards = CardWatch(base.store, base.clock, parts.dispatcher, base.force.cards, base.metrics)
+        accept_for = parts.front.taking.accept_for
+        chores: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "attachments": partial(base.blobs.keep_tidy, base.store.attached, base.clock),
+            "clusters": clusters.run,
+            "cards": cards.run,
+            "health": parts.front.health.watch,
+        }
+        for name, listener in parts.listeners.items():
+            chores[name] = partial(listener.run, accept_for(listener))
+        return chores
+
+    async def _keep(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a chore for ever: one that fails is started again, and counted."""
         while True:
             try:
-                await listener.run(self.parts.front.taking.accept_for(listener))
+                await run()
             except Exception:
-                log.exception("listener.failed", extra={"channel": name})
-                self.parts.base.metrics.count("listener_failed", name)
+                log.exception("part.failed", extra={"part": name})
+                self.parts.base.metrics.count("part_failed", name)
             await asyncio.sleep(_RESTART_S)
 
     async def reload(self, loaded: Loaded) -> None:

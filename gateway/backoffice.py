@@ -14,7 +14,7 @@ from gateway.lifecycle import ALLOWED_FROM, Work, check_step, event_of
 from gateway.limits import contact_by
 from gateway.notices import how_to_rate, worked_on
 from gateway.portal.citizen import TOLD
-from gateway.problems import problem, problem_of
+from gateway.problems import decoding_of, problem, problem_of
 from gateway.rules import work_rules
 from gateway.store.base import Change, NewDelivery, NewEvent, StoredTicket
 from gateway.talk.conversation import STOPPED
@@ -86,7 +86,7 @@ class BackOffice:
         try:
             envelope = msgspec.json.decode(body, type=_Envelope)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Malformed("body", f"not a CloudEvent of ours: {error}") from None
+            raise decoding_of(error) from None
         if envelope.type.removeprefix(_PREFIX) not in ALLOWED_FROM:
             known = ", ".join(_PREFIX + step for step in ALLOWED_FROM)
             raise Malformed("type", f"one of {known}")

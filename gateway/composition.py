@@ -23,6 +23,7 @@ from gateway.additions import Additions
 from gateway.backoffice import BackOffice
 from gateway.blobs import Blobs
 from gateway.callback import CallBacks
+from gateway.cards.watch import Terms
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.core import Core
@@ -68,6 +69,12 @@ class Force:
     settings: Settings
     rules: Rules
     roster: Roster
+
+    def cards(self) -> Terms:
+        """Return when units are shown cards."""
+        supervision = self.rules.pack.supervision
+        shown = supervision is None or supervision.cards is not False
+        return Terms(near=self.settings.cards.near, shown=shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from config.load import Loaded
 from config.plugin import Plugin
 from config.settings import Desk, Route, Rung, as_list
 from gateway.desks.roster import DUTY
+from gateway.outbox.destination import OWN
 from gateway.route import hours_of, pattern_of
 from gateway.shadow import shadows
 from normalizer.schema import Domain, RequestType, Service, Urgency
@@ -89,9 +90,21 @@ def _sections(loaded: Loaded, key: str, plugins: Plugins) -> Iterator[Problem]:
             yield loaded.problem((*path, "kind"), f"no {key[:-1]} of this kind is installed{hint}")
         else:
             yield from _checked(loaded, path, plugins[kind], section)
+        if (why := _unfit(key, names[at])) is not None:
+            yield loaded.problem((*path, "name"), why)
         if names[at] in names[:at]:
             first = loaded.document.line((key, names.index(names[at]), "name"))
             yield loaded.problem((*path, "name"), f"another one has this name, on line {first}")
+
+
+def _unfit(key: str, name: str) -> str | None:
+    """Return why a section cannot have this name; None: it can."""
+    if re.search(r"[\s:/?#]", name):
+        return "no spaces, and none of : / ? #: it is part of addresses and destinations"
+    if key == "adapters" and name in OWN:
+        # Its tickets would go to desks or citizens, and no back office would see them.
+        return f"the gateway's own destinations are called {', '.join(sorted(OWN))}; take another"
+    return None
 
 
 def _checked(

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.cards.terms import CARD_LABELS, LABELS
 from normalizer.schema import Incident, PublishedTicket
 
 TICKET_EVENTS = ("accepted", "refused", "added", "rated", "withdrawn", "limit")
@@ -30,7 +31,12 @@ _RATING = {
 _BESIDE: dict[str, dict[str, Any]] = {
     "hotline.ticket.added": {"message": _MESSAGE},
     "hotline.ticket.rated": {"rating": _RATING},
-    "hotline.ticket.limit": {"limit": {"type": "string"}, "card": {"enum": ["yellow", "red"]}},
+    "hotline.ticket.limit": {
+        "limit": {"enum": list(LABELS)},
+        "limit_label": {"type": "string"},
+        "card": {"enum": list(CARD_LABELS)},
+        "card_label": {"type": "string"},
+    },
 }
 _CLUSTER: dict[str, Any] = {
     "cluster": {"type": "string"},

@@ -144,12 +144,24 @@ class Latecomers:
         """Take on what an earlier process has left. Raises `StoreError` where the folder is unfit."""
         await self._kept.open()
         for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("??/*"))):
-            late = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Late)
+            late = await self._read(path)
+            if late is None:
+                continue
             webhook = webhooks.get((late.kind, late.account))
             if webhook is None:
                 log.error("late.unknown_channel", extra={"channel": late.kind})
                 continue
             self._start(self._resume(late, path, webhook, quarantine))
+
+    async def _read(self, path: Path) -> Late | None:
+        """Return what was written down; None if it cannot be read: it keeps no gateway from starting."""
+        try:
+            return msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Late)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            extra = {"file": path.name[:16], "error": type(error).__name__}
+            log.error("late.unreadable", extra=extra)  # noqa: TRY400 - the trace may quote a citizen
+            self._core.metrics.count("late_failed")
+            return None
 
     async def stop(self, grace_s: float) -> None:
         """Give what is under way its time; the rest stays written down."""
@@ -237,22 +249,35 @@ class Latecomers:
     ) -> None:
         """Answer, and forget the push; while the store refuses, try again."""
         pause, tried = _FIRST_PAUSE_S, taken
-        while True:
+        try:
+            while not await self._done_with(tried, inbounds, quarantine):
+                if await self._core.clock.wait(self._stopping, pause):
+                    return
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                tried = asyncio.ensure_future(again())
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        finally:  # whatever came of it, nobody waits for this answer any more
+            self._pending.difference_update(_known_by(inbound) for inbound in inbounds)
+
+    async def _done_with(
+        self,
+        tried: "asyncio.Future[list[Receipt]]",
+        inbounds: Sequence[Inbound],
+        quarantine: Callable[[ChannelError], Awaitable[None]],
+    ) -> bool:
+        """Return whether a try brought the push to its end: answered, or kept for a human."""
+        try:
             try:
-                for inbound, receipt in zip(inbounds, await tried, strict=True):
-                    await self._answer(inbound, receipt)
-                break
+                receipts = await tried
             except ChannelError as error:
                 await quarantine(error)
-                break
-            except (StoreError, DeliveryError) as error:
-                log.warning("late.waits", extra={"why": str(error)})
-            if await self._core.clock.wait(self._stopping, pause):
-                return
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
-            tried = asyncio.ensure_future(again())
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-        self._pending.difference_update(_known_by(inbound) for inbound in inbounds)
+                return True
+            for inbound, receipt in zip(inbounds, receipts, strict=True):
+                await self._answer(inbound, receipt)
+        except (StoreError, DeliveryError) as error:
+            log.warning("late.waits", extra={"why": str(error)})
+            return False
+        return True
 
     async def _answer(self, inbound: Inbound, receipt: Receipt) -> None:
         if receipt.answered or not receipt.message:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import TextIO
@@ -10,6 +11,10 @@ from normalizer.identity import mask
 
 #: Attributes that every record has: what is left over came as ``extra``.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+#: Ids of our own: among their digits there is no citizen's number.
+_IDENT = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class JsonFormatter(logging.Formatter):
@@ -25,11 +30,16 @@ class JsonFormatter(logging.Formatter):
         }
         for name, value in vars(record).items():
             if name not in _STANDARD:
-                line[name] = value if isinstance(value, (int, float, bool)) else mask(str(value))
+                line[name] = value if isinstance(value, (int, float, bool)) else _masked(str(value))
         if record.exc_info is not None and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["trace"] = _trace(record)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _masked(value: str) -> str:
+    """Return a value without what looks like a citizen's data; an id stays what one can look up."""
+    return value if _IDENT.fullmatch(value) else mask(value)
 
 
 def _event(record: logging.LogRecord) -> str:

@@ -74,6 +74,22 @@ def problem(
     )
 
 
+def decoding_of(error: Exception) -> Malformed:
+    """Return what a decoding error says, with the path of the field that it names, else ``body``.
+
+    Of types that are no enumeration, whose texts name types and fields, never what was sent.
+    """
+    detail, _, rest = str(error).partition(" - at `$")
+    path = rest.partition("`")[0].removeprefix(".")
+    _, missing, name = detail.partition("missing required field `")
+    if missing:
+        path = ".".join(part for part in (path, name.partition("`")[0]) if part)
+        detail = "it is missing"
+    return Malformed(
+        path or "body", detail if isinstance(error, msgspec.ValidationError) else "not JSON"
+    )
+
+
 def problem_of(error: GatewayError, *, unauthorized: int = 403) -> web.Response:
     """Return the problem document of one of our errors."""
     status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)

@@ -47,7 +47,10 @@ STATUS_AFTER = {
 #: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes.
 INTERNAL = frozenset({"clustered", "stopped"})
 
-#: The same for incidents.
+#: The member of an event's details that moves a limit, by the limit; the newest such event counts.
+MOVED_BY = {"contact_by": "contact_by", "finish_by": "until"}
+
+#: The same as `STATUS_AFTER` for incidents.
 INCIDENT_STATE_AFTER = {
     "raised": "raised",
     "acknowledged": "acknowledged",
@@ -83,17 +86,16 @@ def urgency_of(ticket: Ticket, events: Iterable[Event]) -> Urgency:
 
 
 def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
-    finish, contact = limits.finish_by, limits.contact_by
+    moved = {name: getattr(limits, name) for name in MOVED_BY}
     for event in events:
-        if due := event.data.get("contact_by"):
-            contact = datetime.fromisoformat(due)
-        if until := event.data.get("until"):
-            finish = datetime.fromisoformat(until)
+        for name, member in MOVED_BY.items():
+            if until := event.data.get(member):
+                moved[name] = datetime.fromisoformat(until)
     return Limits(
         dispatch_by=_local(limits.dispatch_by, zone),
         sign_by=_local(limits.sign_by, zone),
-        contact_by=_local(contact, zone),
-        finish_by=_local(finish, zone),
+        contact_by=_local(moved["contact_by"], zone),
+        finish_by=_local(moved["finish_by"], zone),
         policy=limits.policy,
         basis=limits.basis,
     )
@@ -188,9 +190,11 @@ def publish_incident(stored: StoredIncident, zone: ZoneInfo, upto: int | None = 
     events = tuple(e for e in stored.events if upto is None or e.seq <= upto)
     state, contacts = stored.incident.state, dict.fromkeys(stored.incident.contacts)
     if upto is not None:
-        state = "raised"
+        state, version = "raised", 0
         for event in events:
-            state = INCIDENT_STATE_AFTER.get(event.event, state)
+            if event.version > version + 1:
+                state = "escalated"  # what is left out are rungs that were repeated
+            state, version = INCIDENT_STATE_AFTER.get(event.event, state), event.version
     for event in events:
         contacts |= dict.fromkeys(event.data.get("contacts", ()))
     return msgspec.structs.replace(

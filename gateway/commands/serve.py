@@ -16,7 +16,7 @@ from config.load import Loaded, load
 from gateway import logs, plugins
 from gateway.app import App, build
 from gateway.configcheck import problems
-from normalizer.errors import ConfigError
+from normalizer.errors import ConfigError, GatewayError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT and return 0."""
     logs.configure()
+    # Until there is something to reload: the default would end a gateway that is starting.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # How long a letter read beside the loop may keep the interpreter from it.
     sys.setswitchinterval(SWITCH_S)
     _take_all_descriptors()
@@ -108,7 +110,7 @@ class Reloading:
         try:
             loaded = await asyncio.to_thread(checked, self._path, self._channels, self._adapters)
             await self._app.reload(loaded)
-        except ConfigError as error:
+        except (GatewayError, OSError) as error:
             # The running configuration stays in force.
             log.warning("gateway.reload_refused", extra={"why": str(error)})
             self._app.parts.base.metrics.count("reload_refused")

@@ -79,9 +79,25 @@ def standing(
 def _steps(events: Sequence[Event], zone: ZoneInfo) -> list[dict[str, Any]]:
     """Return what was done, oldest first."""
     steps: list[dict[str, Any]] = []
+    version = 0
     for event in events:
+        if missing := event.version - version - 1:
+            _add_repetitions(steps, missing, event, zone)
         add_step(steps, event, zone)
+        version = event.version
     return steps
+
+
+def _add_repetitions(
+    steps: list[dict[str, Any]], times: int, before: Event, zone: ZoneInfo
+) -> None:
+    """Add rungs of the ladder that were left out before an event."""
+    if not steps or steps[-1]["event"] != "escalated":
+        add_step(
+            steps, msgspec.structs.replace(before, event="escalated", by="gateway", text=None), zone
+        )
+        times -= 1
+    steps[-1]["times"] += times
 
 
 def add_step(steps: list[dict[str, Any]], event: Event | NewEvent, zone: ZoneInfo) -> None:

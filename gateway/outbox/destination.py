@@ -18,6 +18,9 @@ from normalizer.errors import TryLater
 
 log = logging.getLogger(__name__)
 
+#: What stands before the colon of the destinations that are no adapter of the configuration.
+OWN = frozenset({"answer", "liaison", "media", "notify"})
+
 
 class Counters(Protocol):
     """Where the dispatcher counts."""

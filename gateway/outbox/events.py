@@ -77,11 +77,15 @@ async def _incidents(
     store: Store, deliveries: Sequence[Delivery], tickets: Iterable[StoredTicket]
 ) -> Mapping[str, StoredIncident]:
     """Return the incidents that deliveries tell of, and those that a later event may have raised."""
-    ids = {d.stream for d in deliveries if d.type.startswith(EMERGENCY)}
+    told: dict[str, list[int]] = {}  #: of each incident, the events that are told of
+    for delivery in deliveries:
+        if delivery.type.startswith(EMERGENCY):
+            told.setdefault(delivery.stream, []).append(delivery.event_seq)
     for ticket in tickets:
         if len(ticket.events) > 1:
-            ids.update(ticket.incidents)
-    found = {id_: await store.incident(id_) for id_ in sorted(ids)}
+            for incident in ticket.incidents:
+                told.setdefault(incident, [])
+    found = {id_: await store.incident(id_, told[id_]) for id_ in sorted(told)}
     return {id_: incident for id_, incident in found.items() if incident is not None}
 
 

@@ -48,6 +48,11 @@ async def replay(
             break
     else:
         raise ConfigError(f"no channel {item.channel}:{item.account} is configured")
+    if not hasattr(channel, "parse"):
+        raise ConfigError(
+            f"only {item.channel}:{item.account} itself can read this: `gateway deadletter show` "
+            "has it whole; send it to the channel once more, then discard it here"
+        )
     clock, roster = SystemClock(), Roster(loaded.settings.liaison)
     rules = await asyncio.to_thread(compile_rules, loaded)
     index = IncidentIndex(lambda: roster, same_place, new_id)

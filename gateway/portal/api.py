@@ -8,8 +8,7 @@ from aiohttp import web
 
 from channels.web.codec import key_of
 from gateway.portal.citizen import Citizen, Done, NotFound, Progress, TooMany
-from gateway.problems import problem
-from normalizer.errors import Malformed
+from gateway.problems import decoding_of, problem
 
 T = TypeVar("T")
 
@@ -59,18 +58,7 @@ def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(
-            _field_of(str(error)), "not what is expected here: see the reference"
-        ) from None
-
-
-def _field_of(message: str) -> str:
-    """Return the field that a decoding error names, ``body`` if it names none."""
-    _, found, path = message.partition("`$.")
-    if found:
-        return path.split("`")[0].split(".")[0]
-    _, found, name = message.partition("missing required field `")
-    return name.split("`")[0] if found else "body"
+        raise decoding_of(error) from None
 
 
 def _answer(status: int, value: Progress | Done) -> web.Response:

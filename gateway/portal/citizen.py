@@ -8,6 +8,7 @@ import msgspec
 from config.region import RATINGS
 from gateway.additions import Additions
 from gateway.attempts import Attempts, network_of
+from gateway.cards.terms import SHOWN
 from gateway.core import Core
 from gateway.ids import new_id
 from gateway.links import same_code
@@ -161,6 +162,7 @@ class Citizen:
             history=tuple(
                 msgspec.structs.replace(h, text=h.text if h.event in TOLD else None)
                 for h in history(stored.events, self._public.zone)
+                if h.event != SHOWN  # a card is between the hotline and the unit
             ),
             rating=ratings[-1] if ratings else None,
             can_rate=answered(stored) and not rated_already(stored),

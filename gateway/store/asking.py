@@ -11,6 +11,7 @@ from gateway.store.base import (
     IncidentChange,
     IncidentReport,
     Lane,
+    Look,
     NewDelivery,
     NewEvent,
     Outcome,
@@ -25,6 +26,7 @@ from gateway.store.ops import (
     Report,
     Settle,
     StepIncident,
+    Watch,
     to_us,
 )
 from normalizer.errors import StoreError
@@ -141,6 +143,11 @@ def holding(item: Quarantined) -> Hold:
     """Return the change that keeps this message."""
     head = (item.id, to_us(item.at), item.channel, item.account, item.reason)
     return Hold(*head, item.state, item.why, item.raw_type, item.raw)
+
+
+def watching(looks: Iterable[Look], upto: int) -> Watch:
+    """Return the change that notes when tickets are looked at."""
+    return Watch(tuple((k.ticket, None if k.at is None else to_us(k.at)) for k in looks), upto)
 
 
 def event_rows(events: Iterable[NewEvent]) -> tuple[EventRow, ...]:

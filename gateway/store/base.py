@@ -6,12 +6,12 @@ it raised `StoreError`. Nothing is ever updated that a citizen sent: tickets are
 and what happens to them are events. Instants are aware; a store may keep microseconds only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
 
-from normalizer.schema import Incident, Ticket, Value
+from normalizer.schema import Incident, Limits, Ticket, Value
 
 
 class Lane(IntEnum):
@@ -190,6 +190,9 @@ class StoredIncident(Value, frozen=True, kw_only=True):
     rung: int
     rung_from: datetime  #: when it was last raised to ``desk``
     ladder_at: datetime | None
+    #: Without the repetitions of the ladder's rungs, which have no end, but for the last ones:
+    #: where versions are missing there are only events ``escalated``, and none is the first of its
+    #: kind of rung.
     events: tuple[Event, ...]
     tickets: tuple[str, ...] = ()  #: ids of the reports
 
@@ -211,6 +214,37 @@ class Quarantined(Value, frozen=True, kw_only=True):
     raw_type: str
     state: str = "held"  #: held, replayed or discarded
     why: str | None = None
+
+
+class News(Value, frozen=True, kw_only=True):
+    """What may bring a limit near: a new ticket, or a step that sets or frees a limit."""
+
+    seq: int  #: of the event
+    ticket: int  #: sequence number of the ticket's first event
+    at: datetime
+    limits: Limits | None  #: of a new ticket; None: a step was taken, look at the whole ticket
+
+
+class Unwatched(Value, frozen=True, kw_only=True):
+    """News that nobody has seen to yet."""
+
+    news: tuple[News, ...]  #: oldest first
+    upto: int  #: the newest event among which they were found
+    more: bool  #: there may be others behind it
+
+
+class Watched(Value, frozen=True, kw_only=True):
+    """A ticket whose time to be looked at has come."""
+
+    stored: StoredTicket
+    handed_over: bool  #: its first event has reached the destination of its route
+
+
+class Look(Value, frozen=True, kw_only=True):
+    """When a ticket is to be looked at again."""
+
+    ticket: int  #: sequence number of its first event
+    at: datetime | None  #: None: not before another step
 
 
 class Store(Protocol):
@@ -257,9 +291,12 @@ class Store(Protocol):
         ...
 
     async def conversation(
-        self, channel: str, account: str, thread: str, since: datetime
+        self, channel: str, account: str, thread: str, since: datetime, *, urgent: bool = False
     ) -> list[StoredTicket]:
-        """Return tickets that came from one conversation, newest first, 20 at most."""
+        """Return tickets that came from one conversation, newest first, 20 at most.
+
+        ``urgent``: before whatever else waits to be read.
+        """
         ...
 
     async def claim(
@@ -301,8 +338,12 @@ class Store(Protocol):
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
         ...
 
-    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - as above
-        """Return the incident with this id."""
+    async def incident(
+        self,
+        id: str,  # noqa: A002 - as above
+        events: Collection[int] = (),
+    ) -> StoredIncident | None:
+        """Return the incident with this id; its events by these ``seq`` are never left out."""
         ...
 
     async def incidents(
@@ -321,6 +362,18 @@ class Store(Protocol):
 
     async def ladder_next(self) -> datetime | None:
         """Return when the next ladder's clock runs out; None when none is running."""
+        ...
+
+    async def unwatched(self, limit: int) -> Unwatched:
+        """Return the oldest news that `watch` was not told of; ``limit`` tickets and events at most."""
+        ...
+
+    async def watch(self, looks: Sequence[Look], upto: int = 0) -> None:
+        """Note when to look at tickets, and that all news up to an event were seen to."""
+        ...
+
+    async def watched(self, now: datetime, limit: int) -> list[Watched]:
+        """Return tickets whose time to be looked at has come, the longest overdue first."""
         ...
 
     async def quarantine(self, item: Quarantined) -> None:

@@ -141,10 +141,28 @@ class Release(Op, frozen=True, array_like=True, tag=True):
     why: str | None
 
 
+class Watch(Op, frozen=True, array_like=True, tag=True):
+    """Note when to look at tickets: sequence number and instant of each; None: not again."""
+
+    looks: tuple[tuple[int, int | None], ...]
+    upto: int
+
+
 class Broken(Op, frozen=True, array_like=True, tag=True):
     """Stands for a change that could not be carried across; fails with this text."""
 
     text: str
 
 
-AnyOp = AddTicket | ChangeTicket | StepIncident | Claim | Settle | Redo | Hold | Release | Broken
+AnyOp = (
+    AddTicket
+    | ChangeTicket
+    | StepIncident
+    | Claim
+    | Settle
+    | Redo
+    | Hold
+    | Release
+    | Watch
+    | Broken
+)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +21,13 @@ from gateway.store.base import (
     Delivery,
     IncidentChange,
     Lane,
+    Look,
     Outcome,
     Quarantined,
     StoredIncident,
     StoredTicket,
+    Unwatched,
+    Watched,
 )
 from gateway.store.ops import from_us, to_us
 from gateway.store.sqlite_commit import Committer
@@ -228,6 +231,10 @@ class SqliteStore:
         """Set a held message's state; False if it is not held."""
         return bool(await self._write(ops.Release(id, state, why)))
 
+    async def watch(self, looks: Sequence[Look], upto: int = 0) -> None:
+        """Note when to look at tickets, and that all news up to an event were seen to."""
+        await self._write(asking.watching(looks, upto))
+
     async def ticket(self, number: str) -> StoredTicket | None:
         """Return the ticket with this number."""
         return await self._read(lambda reader: reader.ticket(number))
@@ -247,11 +254,11 @@ class SqliteStore:
         return await self._read(lambda reader: reader.numbered(int(day), count, limit))
 
     async def conversation(
-        self, channel: str, account: str, thread: str, since: datetime
+        self, channel: str, account: str, thread: str, since: datetime, *, urgent: bool = False
     ) -> list[StoredTicket]:
         """Return tickets that came from one conversation, newest first, 20 at most."""
-        at = to_us(since)
-        return await self._read(lambda reader: reader.conversation(channel, account, thread, at))
+        of, at = (channel, account, thread), to_us(since)
+        return await self._read(lambda reader: reader.conversation(*of, at), urgent=urgent)
 
     async def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""
@@ -278,10 +285,14 @@ class SqliteStore:
         """Return the delivery of this event id."""
         return await self._read(lambda reader: reader.delivery(id))
 
-    async def incident(self, id: str) -> StoredIncident | None:  # noqa: A002 - the protocol's name
-        """Return the incident with this id."""
+    async def incident(
+        self,
+        id: str,  # noqa: A002 - the protocol's name
+        events: Collection[int] = (),
+    ) -> StoredIncident | None:
+        """Return the incident with this id, and these of its events however old."""
         # The desks' pages show it: before whatever the outbox reads for its pushes.
-        return await self._read(lambda reader: reader.incident(id), urgent=True)
+        return await self._read(lambda reader: reader.incident(id, events), urgent=True)
 
     async def incidents(
         self, desk: str | None, states: Sequence[str], limit: int, after: str = ""
@@ -297,6 +308,14 @@ class SqliteStore:
         """Return when the next ladder's clock runs out; None when none is running."""
         found = await self._read(lambda reader: reader.ladder_next())
         return None if found is None else from_us(found)
+
+    async def unwatched(self, limit: int) -> Unwatched:
+        """Return the oldest news that `watch` was not told of; ``limit`` tickets and events at most."""
+        return await self._read(lambda reader: reader.unwatched(limit))
+
+    async def watched(self, now: datetime, limit: int) -> list[Watched]:
+        """Return tickets whose time to be looked at has come, the longest overdue first."""
+        return await self._read(lambda reader: reader.watched(to_us(now), limit))
 
     async def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages in these states, oldest first."""

@@ -17,6 +17,7 @@ from gateway.store.ops import (
     Report,
     Settle,
     StepIncident,
+    Watch,
 )
 from gateway.store.sqlite_batch import SPAN, SQL, Batch, Origin
 from normalizer.errors import StoreError
@@ -244,6 +245,17 @@ def release(batch: Batch, op: Release) -> bool:
     return changed > 0
 
 
+def watch(batch: Batch, op: Watch) -> None:
+    """Write when tickets are to be looked at; those that are not are taken out."""
+    cursor = batch.cursor
+    if later := [look for look in op.looks if look[1] is not None]:
+        cursor.executemany(SQL["watch"], later)
+    if over := [(ticket,) for ticket, at in op.looks if at is None]:
+        cursor.executemany(SQL["unwatch"], over)
+    if op.upto:
+        batch.rows(SQL["watch_upto"], op.upto)
+
+
 def refuse(_batch: Batch, op: Broken) -> None:
     """Fail alone: the other changes of the batch are carried out without this one."""
     raise StoreError(op.text)
@@ -260,6 +272,7 @@ HANDLERS: Mapping[type, Callable[[Batch, Any], Any]] = MappingProxyType(
         Redo: redo,
         Hold: hold,
         Release: release,
+        Watch: watch,
         Broken: refuse,
     }
 )

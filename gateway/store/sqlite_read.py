@@ -8,21 +8,35 @@ from typing import Any
 import apsw
 import msgspec
 
-from gateway.store.base import Delivery, Event, Lane, Quarantined, StoredIncident, StoredTicket
+from gateway.store.base import (
+    Delivery,
+    Event,
+    Lane,
+    News,
+    Quarantined,
+    StoredIncident,
+    StoredTicket,
+    Unwatched,
+    Watched,
+)
 from gateway.store.ops import from_us
 from gateway.store.sql import load
 from gateway.store.sqlite_batch import SPAN
 from gateway.store.sqlite_changes import number_of
 from gateway.store.sqlite_file import connect, meaning
 from normalizer.number import parse
-from normalizer.schema import Incident, Ticket
+from normalizer.schema import Incident, Limits, Ticket
 
 SQL = load("read")
 
 #: Tickets that `Reader.conversation` returns at most.
 MOST_EARLIER = 20
 
+#: Steps of a ticket that set a limit, or let one run again.
+RENEWING = frozenset({"signed", "extended", "reopened"})
+
 _ticket = msgspec.json.Decoder(Ticket).decode
+_limits = msgspec.json.Decoder(Limits).decode
 _incident = msgspec.json.Decoder(Incident).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 _rows = msgspec.json.Decoder(list[list[Any]]).decode
@@ -103,10 +117,10 @@ class Reader:
     def _rows(self, name: str, *bindings: Any) -> list[Any]:
         return self._connection.execute(SQL[name], bindings).fetchall()
 
-    def _grouped(self, name: str, streams: Sequence[int]) -> dict[int, list[Any]]:
+    def _grouped(self, name: str, *of: Iterable[int]) -> dict[int, list[Any]]:
         """Return the rest of each row under its first column."""
         groups: dict[int, list[Any]] = defaultdict(list)
-        for stream, *row in self._rows(name, _list(streams).decode()):
+        for stream, *row in self._rows(name, *(_list(tuple(one)).decode() for one in of)):
             groups[stream].append(row)
         return groups
 
@@ -165,17 +179,19 @@ class Reader:
         """Return those of the hashes that a ticket or an event names."""
         return {row[0] for row in self._rows("attached", _list(tuple(hashes)).decode())}
 
-    def _incidents(self, rows: Sequence[Any]) -> list[StoredIncident]:
+    def _incidents(
+        self, rows: Sequence[Any], events_too: Iterable[int] = ()
+    ) -> list[StoredIncident]:
         if not rows:
             return []
         streams = [row[1] for row in rows]
-        events = self._grouped("events_of", streams)
+        events = self._grouped("incident_events", streams, events_too)
         reports = self._grouped("reports_by_incident", streams)
         return [_incident_of(row, events[row[1]], reports[row[1]]) for row in rows]
 
-    def incident(self, incident_id: str) -> StoredIncident | None:
-        """Return the incident with this id."""
-        found = self._incidents(self._rows("incident_by_id", incident_id))
+    def incident(self, incident_id: str, events: Iterable[int] = ()) -> StoredIncident | None:
+        """Return the incident with this id, and these of its events however old."""
+        found = self._incidents(self._rows("incident_by_id", incident_id), events)
         return found[0] if found else None
 
     def incidents(
@@ -195,6 +211,41 @@ class Reader:
         """Return when the next clock runs out."""
         value: int | None = self._rows("ladder_next")[0][0]
         return value
+
+    def unwatched(self, limit: int) -> Unwatched:
+        """Return the oldest news that nobody has seen to."""
+        upto: int = self._rows("watch_upto")[0][0]
+        tickets = self._rows("limits_since", upto, limit)
+        steps = self._rows("steps_since", upto, limit)
+        # Behind the end of a full page of one kind there may be older ones of it than of the other.
+        ends = [page[-1][0] for page in (tickets, steps) if len(page) == limit]
+        end = min(ends, default=max([upto] + [page[-1][0] for page in (tickets, steps) if page]))
+        found = [
+            News(seq=seq, ticket=seq, at=from_us(at), limits=_limits(limits))
+            for seq, at, limits in tickets
+        ]
+        found += [
+            News(seq=seq, ticket=stream, at=from_us(at), limits=None)
+            for seq, stream, at, event in steps
+            if event in RENEWING
+        ]
+        news = sorted((one for one in found if one.seq <= end), key=lambda one: one.seq)
+        return Unwatched(news=tuple(news), upto=end, more=bool(ends))
+
+    def watched(self, now: int, limit: int) -> list[Watched]:
+        """Return tickets whose time has come, the longest overdue first."""
+        tickets = self._tickets(self._rows("watched", now, limit))
+        asked = [
+            (stored.events[0].seq, stored.ticket.route.to)
+            for stored in tickets
+            if stored.ticket.limits.dispatch_by is not None
+        ]
+        rows = self._rows("not_handed_over", _list(asked).decode()) if asked else ()
+        waiting = {row[0] for row in rows}
+        return [
+            Watched(stored=stored, handed_over=stored.events[0].seq not in waiting)
+            for stored in tickets
+        ]
 
     def next_due(self, destination: str, lane: int) -> int | None:
         """Return when the next delivery may be claimed."""

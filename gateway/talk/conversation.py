@@ -18,6 +18,7 @@ from channels.base import Receipt
 from config.region import RATINGS
 from gateway.additions import Additions, Further, message_key
 from gateway.core import Core
+from gateway.letters import sounds_urgent
 from gateway.media import tidied
 from gateway.notices import no_matter, progress_of, rated, stopped, unknown_number
 from gateway.portal.citizen import Citizen, NotFound, TooMany
@@ -36,8 +37,9 @@ from normalizer.text import normalize_text
 JOIN_WITHIN = timedelta(seconds=60)
 #: How long an answer to our question is taken for one.
 ASKED_WITHIN = timedelta(hours=24)
-#: How far back a conversation is looked through: a carrier repeats within hours.
-LOOK_BACK = timedelta(days=7)
+#: How far back a conversation is looked through: a carrier repeats within hours, but an answer that
+#: is to be rated, or asked for, comes weeks after the words: 15 working days, and as many again.
+LOOK_BACK = timedelta(days=120)
 #: The event of a citizen who wants no more notices.
 STOPPED = "stopped"
 #: How a ticket's number looks inside a text.
@@ -97,7 +99,11 @@ class Conversation:
             return await self._continued(inbound)
         text = normalize_text(inbound.text)
         earlier = await self._core.store.conversation(
-            inbound.channel, inbound.account, inbound.thread, self._core.clock.now() - LOOK_BACK
+            inbound.channel,
+            inbound.account,
+            inbound.thread,
+            self._core.clock.now() - LOOK_BACK,
+            urgent=sounds_urgent(inbound.text, self._core.rules().rulebook),
         )
         if any(_is_first(stored, inbound) for stored in earlier):
             return None  # a repeat of what made a ticket: the store knows it by its key
@@ -130,18 +136,20 @@ class Conversation:
                 and (number in inbound.cites or same_thread(stored.ticket.channel, inbound))
             ):
                 return await self._add(stored, inbound)
-        newest = next((stored for stored in earlier if _is_open(stored)), None)
-        if newest is None:
+        opened = [stored for stored in earlier if _is_open(stored)]
+        if not opened:
             return None
         now = self._core.clock.now()
-        soon = now - _last_words(newest) <= JOIN_WITHIN
-        if not soon and now - newest.ticket.received_at > ASKED_WITHIN:
-            return None
-        further = await self._additions.read(newest.ticket, inbound.text)
-        seen, judged = further.seen, further.judged
-        goes_on = soon and not is_new(newest.ticket, seen, judged)
-        if goes_on or answers_question(newest.ticket, seen, judged):
-            return await self._add(newest, inbound, further)
+        spoken_of = max(opened, key=_last_words)  # the newer of equals
+        if _within(JOIN_WITHIN, _last_words(spoken_of), now):
+            further = await self._additions.read(spoken_of.ticket, inbound.text)
+            if not is_new(spoken_of.ticket, further.seen, further.judged):
+                return await self._add(spoken_of, inbound, further)
+        asked = opened[0]
+        if _within(ASKED_WITHIN, asked.ticket.received_at, now):
+            further = await self._additions.read(asked.ticket, inbound.text)
+            if answers_question(asked.ticket, further.seen, further.judged):
+                return await self._add(asked, inbound, further)
         return None
 
     async def _add(
@@ -278,8 +286,15 @@ def _is_theirs(stored: StoredTicket, inbound: Inbound) -> bool:
     if same_thread(stored.ticket.channel, inbound):
         return True
     theirs, ours = stored.ticket.requester, inbound.requester
-    known = ((ours.phone, theirs.phone), (ours.email, theirs.email), (ours.wechat, theirs.wechat))
+    # Anybody writes any sender into a mail; the answer goes to where it came from.
+    address = inbound.thread if inbound.channel == "email" else ours.email
+    known = ((ours.phone, theirs.phone), (address, theirs.email), (ours.wechat, theirs.wechat))
     return any(mine is not None and mine == other for mine, other in known)
+
+
+def _within(time: timedelta, since: datetime, now: datetime) -> bool:
+    """Return whether so little time has passed; by a clock that was set back nobody can tell."""
+    return abs(now - since) <= time
 
 
 def _last_words(stored: StoredTicket) -> datetime:

@@ -20,12 +20,13 @@ def is_new(first: Ticket, seen: Normalized, judged: Judged) -> bool:
     """Return whether words that follow a ticket's first ones tell of something else.
 
     An emergency belongs to a matter that is one itself, so that who is hurt and where it burns
-    come to one ticket; behind an ordinary matter it is always another.
+    come to one ticket, unless it is in another district; behind an ordinary matter it is always
+    another.
     """
     if says_nothing(first):
         return False
     if judged.urgency is Urgency.EMERGENCY:
-        return first.urgency is not Urgency.EMERGENCY
+        return first.urgency is not Urgency.EMERGENCY or _elsewhere(first, seen)
     if len(seen.content.text) < _DETAIL:
         return False
     if _elsewhere(first, seen):

@@ -311,6 +311,40 @@ def test_show_prints_a_delivery(letters: Run) -> None:
     assert shown["last_error"] == "HTTP 500"
 
 
+def test_what_only_its_channel_can_read_stays(run: Run, config: Path) -> None:
+    """A mail that was set aside is not replayed here; the command says what to do instead."""
+    text = config.read_text(encoding="utf-8")
+    sections = (
+        "{kind: email, name: mailbox, address: a@city.example, listen: {protocol: smtp, port: 0}"
+    )
+    sections += ", outgoing: {host: 127.0.0.1, port: 25, tls: none}}"
+    text = text.replace("channels: [", f"channels: [{sections}, ")
+    config.write_text(text, encoding="utf-8")
+
+    async def hold() -> None:
+        opened = SqliteStore(config.parent / "gateway.db")
+        await opened.open()
+        await opened.quarantine(
+            Quarantined(
+                id="q-mail",
+                at=START,
+                channel="email",
+                account="mailbox",
+                reason="the gateway failed on it: KeyError",
+                raw=b"Subject: x\r\n\r\n",
+                raw_type="message/rfc822",
+            )
+        )
+        await opened.close()
+
+    asyncio.run(hold())
+    done = run("deadletter", "replay", "q-mail", "--config", str(config))
+    assert done.code == 1
+    assert "q-mail stays: only email:mailbox itself can read this" in done.err
+    assert "Traceback" not in done.err
+    assert "q-mail  in" in run("deadletter", "list", "--config", str(config)).out
+
+
 @pytest.mark.parametrize("action", ["show", "replay", "discard"])
 def test_an_unknown_id_fails(letters: Run, action: str) -> None:
     """Exit code 1 and a hint."""

@@ -19,7 +19,12 @@ BESIDE: dict[str, dict[str, Any]] = {
         "message": {"at": "2026-11-23T10:00:00+08:00", "text": "还没有人来", "attachments": []}
     },
     "hotline.ticket.rated": {"rating": "satisfied"},
-    "hotline.ticket.limit": {"limit": "finish_by", "card": "red"},
+    "hotline.ticket.limit": {
+        "limit": "finish_by",
+        "limit_label": "办结时限",
+        "card": "red",
+        "card_label": "红牌",
+    },
 }
 KINDS = [
     *(f"hotline.ticket.{name}" for name in TICKET_EVENTS),

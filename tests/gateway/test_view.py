@@ -177,6 +177,15 @@ def test_an_incident_is_shown_as_it_is_or_as_it_was() -> None:
     assert publish_incident(now, ZONE, upto=2).state == "raised"
 
 
+def test_rungs_that_were_left_out_have_escalated_an_incident() -> None:
+    """Where versions are missing the ladder repeated itself, and its state was that."""
+    whole = incident("raised", "returned", "escalated", "escalated", "joined", state="escalated")
+    short = msgspec.structs.replace(whole, events=(*whole.events[:2], *whole.events[4:]))
+    for one in (whole, short):
+        assert publish_incident(one, ZONE, upto=2).state == "returned"
+        assert publish_incident(one, ZONE, upto=5).state == "escalated"
+
+
 def test_an_incidents_instant_is_in_the_instances_zone() -> None:
     """Desks read their own clock."""
     shown = publish_incident(incident("raised", state="raised"), ZONE)

@@ -1,8 +1,10 @@
 """The clock of unacknowledged emergencies."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -10,11 +12,13 @@ from config.settings import Desk, Rung
 from gateway.desks.answers import Answer
 from gateway.desks.ladder import BATCH
 from gateway.desks.roster import Roster
+from gateway.desks.view import desk_views
+from gateway.store import sql
 from gateway.store.base import Changed, Delivery, IncidentChange, StoredIncident
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import StoreError
 from tests.clock import START
-from tests.liaison.world import World
+from tests.liaison.world import ZONE, World
 
 SECOND = timedelta(seconds=1)
 
@@ -257,6 +261,36 @@ async def test_batch_is_bounded_and_most_overdue_first(world: World) -> None:
     assert await world.emergency.ladder.climb() == BATCH
     done = [i for i in raised if (await stored(world, i)).rung == 1]
     assert done == raised[:BATCH]
+
+
+async def test_an_incident_nobody_answers_for_days_is_read_as_fast_as_a_new_one(
+    world: World,
+) -> None:
+    """What the ladder and the desks read of it does not grow, and they miss nothing that matters."""
+    incident = await world.raised()
+    ladder = world.emergency.ladder
+    for _ in range(120):
+        await world.clock.advance(30)
+        await ladder.climb()
+    first = await stored(world, incident)
+    assert first.version > 100
+    assert len(first.events) < 25
+    (view,) = await desk_views(world.store, [first], ZONE, world.roster)
+    assert view["state"] == "escalated"
+    assert sum(step["times"] for step in view["steps"]) == first.version - 1
+    assert set(view["desks"]) == {"119", "duty"}
+    for _ in range(60):
+        await world.clock.advance(30)
+        await ladder.climb()
+    later = await stored(world, incident)
+    assert later.version > first.version
+    assert len(later.events) == len(first.events)
+
+
+def test_the_rungs_that_the_store_knows_are_those_of_the_settings() -> None:
+    """The first call of each kind is found, whatever a ladder may hold."""
+    known = re.findall(r"\('(\w+)'\)", sql.load("read")["incident_events"])
+    assert set(known) == set(get_args(Rung.model_fields["to"].annotation))
 
 
 @pytest.mark.parametrize(

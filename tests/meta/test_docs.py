@@ -58,7 +58,7 @@ SAMPLES = [
     pytest.param(block, id=f"{name}-{n}")
     for name in (*README, *PAGES)
     for n, block in enumerate(blocks(name, "yaml"))
-    if re.match(r"instance|http|store|queue|channels|adapters|liaison|routes", block)
+    if re.match(r"instance|http|store|queue|channels|adapters|liaison|cards|routes", block)
 ]
 
 

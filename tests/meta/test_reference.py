@@ -43,7 +43,7 @@ def test_every_setting_is_documented(model: type[Section]) -> None:
     assert [f for f in model.model_fields if not says(CONFIGURATION, f)] == []
 
 
-@pytest.mark.parametrize("name", ["instance", "http", "store", "queue"])
+@pytest.mark.parametrize("name", ["instance", "http", "store", "queue", "cards"])
 def test_the_settings_of_single_sections_are_given_by_path(name: str) -> None:
     """The keys of each section have a row, and there is no row for others."""
     model = settings.Settings.model_fields[name].annotation

@@ -1,7 +1,12 @@
 """Small doors that stay shut: names, types, addresses, logs, the shipped secret."""
 
+import asyncio
+import contextlib
 import json
 import logging
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +21,7 @@ from gateway.media import UNKNOWN, declared, safe_name
 from tests.acceptance.process import write_config
 from tests.acceptance.world import settings
 from tests.clock import START
+from tests.gateway.world import CONFIG
 
 
 def test_whose_an_address_is() -> None:
@@ -98,3 +104,27 @@ def test_a_librarys_message_does_not_bring_a_citizens_words_into_the_log() -> No
 def test_a_retry_after_beyond_the_calendar_says_nothing(date: str) -> None:
     """Whoever answers a push cannot break the dispatcher by it."""
     assert seconds_of(date, START) is None
+
+
+async def test_a_hangup_while_it_starts_ends_no_gateway(tmp_path: Path) -> None:
+    """There is nothing to reload yet; it starts as if nobody had asked."""
+    config = tmp_path / "gateway.yaml"
+    os.mkfifo(config)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "serve", "--config", str(config)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            # Opened once the gateway reads its configuration: it is starting.
+            pipe = await asyncio.to_thread(config.open, "w", encoding="utf-8")
+            process.send_signal(signal.SIGHUP)
+            pipe.write(CONFIG + "http: {port: 0}\nstore: {url: 'sqlite:///gateway.db'}\n")
+            pipe.close()
+            assert (await process.stdout.readline()).startswith(b"ready ")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -150,6 +150,27 @@ def test_adapters_are_checked_likewise(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["liaison", "answer", "media", "notify"])
+def test_an_adapter_is_called_like_none_of_our_own_destinations(tmp_path: Path, name: str) -> None:
+    """Tickets that are sent there would reach desks or citizens, and no back office."""
+    text = HEAD.replace("name: backoffice", f"name: {name}")
+    text += f"routes:\n  - {{name: rest, send: {{to: {name}}}}}\n"
+    (problem,) = told(tmp_path, text)
+    assert problem.startswith("5: adapters.0.name: the gateway's own destinations are called")
+
+
+@pytest.mark.parametrize("name", ["a:b", "a/b", "a b", "liaison:119", "a?b"])
+def test_a_name_is_fit_for_an_address(tmp_path: Path, name: str) -> None:
+    """It is part of addresses and destinations, of channels and adapters alike."""
+    text = HEAD.replace("name: portal", f"name: '{name}'")
+    text += f"  - {{kind: backoffice, name: '{name}', retry_for: 3d}}\n"
+    found = told(tmp_path, f"{text}routes:\n{REST}")
+    assert [line.partition(": no spaces")[0] for line in found] == [
+        "2: channels.0.name",
+        "6: adapters.1.name",
+    ]
+
+
 def test_no_problem_holds_a_password(tmp_path: Path) -> None:
     """Even one that stands where another value belongs."""
     text = HEAD.replace("port: 2775", "port: hunter2").replace("mobile", "hunter2")

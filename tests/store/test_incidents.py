@@ -222,6 +222,56 @@ async def test_ladders_run_out_in_order(store: Store) -> None:
     assert await store.ladder_next() == make.after(20)
 
 
+async def repeat(store: Store, of: str, times: int, to: str) -> None:
+    """Have the ladder of an incident do a rung so often."""
+    for _ in range(times):
+        rung = make.event("escalated", make.after(10), data={"to": to})
+        await step(store, of, "escalated", event=rung)
+
+
+async def test_a_ladder_without_end_is_read_without_its_repetitions(store: Store) -> None:
+    """The first rung of each kind and the last ones are there, and whatever else has happened."""
+    fire = make.incident()
+    await tell(store, fire)
+    await repeat(store, fire.id, 60, "desk")
+    joined = await tell(store, fire)
+    await repeat(store, fire.id, 40, "duty")
+    await repeat(store, fire.id, 40, "phone")
+    (due,) = await store.ladder_due(make.after(99), 9) or await store.incidents(
+        "119", ["escalated"], 9
+    )
+    found = await store.incident(fire.id)
+    assert found is not None
+    assert due == found
+    assert found.version == 142
+    assert found.tickets[1] == joined.id
+    told = [(e.version, e.event, e.data.get("to")) for e in found.events]
+    assert told == [
+        (1, "raised", None),
+        (2, "escalated", "desk"),
+        (62, "joined", None),
+        (63, "escalated", "duty"),
+        (103, "escalated", "phone"),
+        *[(version, "escalated", "phone") for version in range(127, 143)],
+    ]
+
+
+async def test_an_event_that_is_told_of_is_read_however_old(store: Store) -> None:
+    """A delivery that waited long shows its incident as of its own event; nobody else's is given."""
+    fire, other = make.incident(), make.incident()
+    await tell(store, fire)
+    await repeat(store, fire.id, 40, "desk")
+    await tell(store, other)
+    known, foreign = await store.incident(fire.id), await store.incident(other.id)
+    assert known is not None
+    assert foreign is not None
+    asked = known.events[1].seq + 5
+    assert asked not in {e.seq for e in known.events}
+    found = await store.incident(fire.id, [asked, foreign.events[0].seq])
+    assert found is not None
+    assert {e.seq for e in found.events} - {e.seq for e in known.events} == {asked}
+
+
 async def test_quarantine_keeps_a_message_whole(store: Store) -> None:
     """A quarantined message comes back octet for octet, once, oldest first."""
     late, early = make.quarantined(at=make.after(5)), make.quarantined()

@@ -33,6 +33,33 @@ SELECT raw, raw_type FROM tickets WHERE id = ?1;
 SELECT stream, seq, version, at, event, by, text, data, key FROM events
 WHERE stream IN (SELECT value FROM json_each(?1)) ORDER BY stream, version;
 
+-- name: incident_events
+-- Without the repetitions of the ladder's rungs, but for the last of them and those asked for.
+WITH asked(stream, upto) AS (
+    SELECT incidents.seq, incidents.version - 16
+    FROM json_each(?1) AS given JOIN incidents ON incidents.seq = given.value
+), kept(seq) AS (
+    SELECT e.seq FROM asked JOIN events AS e ON e.stream = asked.stream
+    WHERE e.event != 'escalated'
+    UNION
+    SELECT e.seq FROM asked JOIN events AS e ON e.stream = asked.stream
+    WHERE e.version > asked.upto
+    UNION
+    SELECT (
+        SELECT e.seq FROM events AS e
+        WHERE e.stream = asked.stream AND e.event = 'escalated'
+            AND CAST(e.data AS TEXT) ->> '$.to' = rung.to_whom
+        ORDER BY e.version LIMIT 1
+    )
+    FROM asked, (
+        SELECT column1 AS to_whom FROM (VALUES ('desk'), ('sms'), ('phone'), ('email'), ('duty'))
+    ) AS rung
+    UNION
+    SELECT value FROM json_each(?2)
+)
+SELECT stream, seq, version, at, event, by, text, data, key FROM events
+WHERE seq IN kept AND stream IN (SELECT stream FROM asked) ORDER BY stream, version;
+
 -- name: reports_by_ticket
 SELECT reports.ticket, incidents.id
 FROM reports JOIN incidents ON incidents.seq = reports.incident
@@ -108,3 +135,30 @@ SELECT value FROM meta WHERE key = 'secret';
 
 -- name: attached
 SELECT value FROM json_each(?1) WHERE value IN (SELECT sha256 FROM attachments);
+
+-- name: watch_upto
+SELECT upto FROM watch;
+
+-- name: limits_since
+-- A BLOB could be taken for SQLite's own binary JSON, so it is made text.
+SELECT seq, received_at, CAST(body AS TEXT) -> '$.limits' FROM tickets
+WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
+-- name: steps_since
+SELECT seq, stream, at, event FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
+-- name: watched
+SELECT tickets.seq, nr, id, digest, body, tickets.at, event, by, text, data, event_key
+FROM watched JOIN tickets ON tickets.seq = watched.ticket
+WHERE watched.at <= ?1 ORDER BY watched.at, watched.ticket LIMIT ?2;
+
+-- name: not_handed_over
+-- Of tickets with their destinations, those whose first event waits, or was given up.
+SELECT d.stream
+FROM json_each(?1) AS asked
+JOIN deliveries AS d ON d.destination = asked.value ->> 1 AND d.stream = asked.value ->> 0
+WHERE d.turn IS NOT NULL AND d.event_seq = d.stream
+UNION
+SELECT d.stream FROM deliveries AS d
+WHERE d.rare IN ('dead', 'discarded') AND d.event_seq = d.stream AND (d.stream, d.destination)
+    IN (SELECT asked.value ->> 0, asked.value ->> 1 FROM json_each(?1) AS asked);

@@ -178,3 +178,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING;
 
 -- name: release
 UPDATE quarantine SET state = ?2, why = ?3 WHERE id = ?1 AND state = 'held';
+
+-- name: watch
+INSERT INTO watched (ticket, at) VALUES (?1, ?2) ON CONFLICT (ticket) DO UPDATE SET at = excluded.at;
+
+-- name: unwatch
+DELETE FROM watched WHERE ticket = ?1;
+
+-- name: watch_upto
+UPDATE watch SET upto = max(upto, ?1);

@@ -1,0 +1,1 @@
+"""Cards: limits near and over."""
