@@ -21,6 +21,7 @@ from imapclient import IMAPClient, SocketTimeout
 
 from channels.email.mime import MAIL_OCTETS
 from channels.email.settings import ImapAt
+from channels.email.tls import reason
 from normalizer.schema import Value
 
 log = logging.getLogger(__name__)
@@ -52,12 +53,14 @@ class Mailbox:
         at: Where it is.
         name: The channel's, for the log.
         take: Makes mails durable.
+        context: What the server's certificate is checked with.
     """
 
-    def __init__(self, at: ImapAt, name: str, take: Take) -> None:
+    def __init__(self, at: ImapAt, name: str, take: Take, context: ssl.SSLContext) -> None:
         self._at = at
         self._name = name
         self._take = take
+        self._context = context
         self._stop = threading.Event()
         self._client: IMAPClient | None = None
         self._keyword = False
@@ -87,7 +90,7 @@ class Mailbox:
             except (IMAP4.error, OSError, ValueError, EOFError, LookupError, TypeError) as error:
                 if self._stop.is_set():
                     return
-                self.trouble = f"{type(error).__name__}: {_told(error)}"
+                self.trouble = reason(error) or f"{type(error).__name__}: {_told(error)}"
                 log.warning(
                     "email.mailbox_lost",
                     extra={"channel": self._name, "error": type(error).__name__},
@@ -100,22 +103,18 @@ class Mailbox:
     @contextlib.contextmanager
     def _session(self) -> Iterator[IMAPClient]:
         at = self._at
-        context = ssl.create_default_context()
-        if not at.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         limit = at.timeout.total_seconds()
         client = IMAPClient(
             at.host,
             at.port,
             ssl=at.tls == "implicit",
-            ssl_context=context if at.tls == "implicit" else None,
+            ssl_context=self._context if at.tls == "implicit" else None,
             timeout=SocketTimeout(connect=min(10.0, limit), read=limit),
         )
         self._client = client
         try:
             if at.tls == "starttls":
-                client.starttls(context)
+                client.starttls(self._context)
             client.login(at.user, at.password.get_secret_value())
             if client.has_capability("ID"):
                 client.id_({"name": "intake-gateway", "version": "1", "vendor": "intake-gateway"})

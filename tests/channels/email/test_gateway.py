@@ -56,9 +56,10 @@ class Post:
 
 @asynccontextmanager
 async def post_office(folder: Path, **more: Any) -> AsyncIterator[Post]:
-    """Run everything."""
+    """Run everything; ``more`` are settings of the channel, ``listen`` without its port."""
     sink = await Sink().start()
     port = free_port()
+    listen = {"host": "127.0.0.1", "port": port, **more.pop("listen", {})}
     with open_folder() as shared:
         dovecot = await Dovecot(shared).start()
         section = {
@@ -66,13 +67,13 @@ async def post_office(folder: Path, **more: Any) -> AsyncIterator[Post]:
             "name": "mailbox",
             "address": OURS,
             "imap": dovecot.settings(),
-            "listen": {"protocol": "smtp", "host": "127.0.0.1", "port": port},
+            "listen": listen,
             "outgoing": {"host": "127.0.0.1", "port": sink.port, "tls": "none"},
             **more,
         }
         try:
             async with opened(folder, channels=[{"kind": "web", "name": "p"}, section]) as world:
-                await answers(port, b"220")
+                await answers(port, b"" if listen.get("tls") == "implicit" else b"220")
                 yield Post(world, dovecot, sink, port)
         finally:
             dovecot.stop(now=True)

@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import pytest
 from imapclient import IMAPClient
 
 from channels.email.mailbox import TAKEN, Fetched, Mailbox
 from channels.email.settings import ImapAt
+from channels.email.tls import client_context
 from tests.channels.email.servers import USER, Dovecot, Wire, open_folder
 from tests.channels.email.vectors.building import mail
 
@@ -24,11 +26,13 @@ def letter(number: int) -> bytes:
 class Reading:
     """A mailbox that is read in a thread."""
 
-    def __init__(self, at: dict[str, object]) -> None:
+    def __init__(self, at: dict[str, object], ca: Path | None = None) -> None:
         self.taken: Counter[bytes] = Counter()
         self.when: dict[bytes, float] = {}
         self.refuse = False
-        self.mailbox = Mailbox(ImapAt.model_validate({"poll": "1s", **at}), "test", self._take)
+        settings = ImapAt.model_validate({"poll": "1s", **at})
+        context = client_context(ca, verify=settings.verify)
+        self.mailbox = Mailbox(settings, "test", self._take, context)
         self.thread = threading.Thread(target=self.mailbox.run)
         self.thread.start()
 

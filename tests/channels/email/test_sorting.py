@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from channels.email.checking import Senders
 from channels.email.codec import understand
 from channels.email.limits import AnswerLimits
 from channels.email.own import OwnIds
-from channels.email.parsed import Job, Mail
+from channels.email.parsed import Envelope, Job, Mail
 from channels.email.settings import EmailSettings
-from channels.email.sorting import Envelope, Sorter, take_all
+from channels.email.sorting import Sorter, take_all
 from normalizer.errors import StoreError
 from tests.channels.email.fakes import FakeMessenger, FakeRegistry, Tickets
 from tests.channels.email.vectors import machines
@@ -43,6 +44,7 @@ class Desk:
             self.registry,
             _read,
             AnswerLimits(lambda: self.seconds),
+            Senders(self.registry, None),
             self.messenger,
         )
 
@@ -295,11 +297,13 @@ async def test_only_the_trusted_relay_is_believed() -> None:
     desk = Desk(trusted_relay="mx.city.example")
     theirs = b"Authentication-Results: mx.evil.example; spf=pass\n"
     ours = b"Authentication-Results: mx.city.example 1; spf=fail smtp.mailfrom=qq.example;\n dkim=none\n"
+    desk.registry.threads |= {f"20261123-00000{n}-0": "zs@qq.example" for n in range(9)}
     await desk.take(letter("甲", 1, extra=theirs + ours))
     await desk.take(letter("乙", 2, extra=theirs))
-    first, second = desk.tickets.taken
-    assert first.extra["authentication"] == "spf=fail smtp.mailfrom=qq.example; dkim=none"
-    assert "authentication" not in second.extra
+    assert len(desk.tickets.taken) == 2
+    ((event, data),) = desk.registry.notes.values()
+    assert event == "sender_checked"
+    assert data == {"authentication": "spf=fail smtp.mailfrom=qq.example; dkim=none"}
 
 
 async def test_a_forwarders_sender_does_not_hide_the_citizen(desk: Desk) -> None:
