@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -211,13 +211,19 @@ async def test_a_robot_that_answers_every_mail(post: Post) -> None:
     assert len([g for g in post.sink.got if g.to == (address,)]) == 3
 
 
-async def _kill_and_count(post: Post, mails: int, kills: int) -> tuple[int, Counter[str]]:
-    """Put mails while the process dies; return the tickets and how often each was answered."""
+async def _killed(post: Post, mails: int, kills: int) -> int:
+    """Put mails while the process dies; return how many were acknowledged twice.
+
+    Each is one ticket and acknowledged at least once; a second time only where a kill fell between
+    sending and marking, and then by the very same mail.
+    """
+    killed_at: list[float] = []
     for number in range(mails):
         post.write(f"第{number}号：路灯不亮，地点在第{number}街", f"u{number}@qq{number}.example")
         if number % (mails // kills) == mails // kills - 1:
             await asyncio.sleep(0.15)
             await post.world.gateway.kill()
+            killed_at.append(time.monotonic())
             await post.world.gateway.start()
 
     def told() -> set[str]:
@@ -230,26 +236,36 @@ async def _kill_and_count(post: Post, mails: int, kills: int) -> tuple[int, Coun
     numbers = {
         push.subject for push in post.world.office.taken if push.type == "hotline.ticket.accepted"
     }
-    return len(numbers), Counter(g.to[0] for g in post.sink.got)
+    assert len(numbers) == mails
+    sent: defaultdict[str, list[Got]] = defaultdict(list)
+    for got in post.sink.got:
+        sent[got.to[0]].append(got)
+    assert len(sent) == mails
+    doubled = [each for each in sent.values() if len(each) > 1]
+    for first, *more in doubled:
+        (second,) = more
+        assert any(first.at < kill < second.at for kill in killed_at)
+        assert first.message["Message-ID"] == second.message["Message-ID"]
+    # One connection sends, one mail at a time: a kill falls between sending and marking of a few.
+    assert len(doubled) <= 2 * kills
+    return len(doubled)
 
 
 async def test_nothing_is_lost_or_doubled_when_the_process_is_killed(tmp_path: Path) -> None:
     """Forty mails, two kills: forty tickets, each acknowledged."""
     async with post_office(tmp_path) as post:
-        tickets, answers_ = await _kill_and_count(post, 40, 2)
-    assert tickets == 40
-    assert len(answers_) == 40
-    assert sum(answers_.values()) <= 40 + 2
+        await _killed(post, 40, 2)
 
 
 @pytest.mark.slow
-async def test_chaos_a_thousand_mails_and_twenty_kills(tmp_path: Path) -> None:
-    """A thousand tickets; an answer twice only where a kill fell between sending and marking."""
+async def test_chaos_a_thousand_mails_and_twenty_kills(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A thousand tickets; how many answers went twice is counted and shown."""
     async with post_office(tmp_path) as post:
-        tickets, answers_ = await _kill_and_count(post, 1000, 20)
-    assert tickets == 1000
-    assert len(answers_) == 1000
-    assert sum(answers_.values()) <= 1000 + 20
+        doubled = await _killed(post, 1000, 20)
+    with capsys.disabled():
+        print(f"\n1,000 mails, 20 kills: 1,000 tickets, {doubled} acknowledged twice")  # noqa: T201 - shown
 
 
 @pytest.mark.slow
