@@ -162,8 +162,11 @@ class Mailbox:
         client.idle_done()
 
     def _drain(self, client: IMAPClient) -> None:
-        """Take all that waits, what came last first where a backlog is long."""
-        top = 0
+        """Take all that waits, of a long backlog from both its ends by turns.
+
+        A cry for help is likelier to be among the newest, and the oldest have waited longest.
+        """
+        newest = False
         failed: set[int] = set()
         while not self._stop.is_set():
             _news(client)
@@ -172,9 +175,8 @@ class Mailbox:
                 return
             if not waiting:
                 continue
-            fresh = [uid for uid in waiting if top and uid > top]
-            top = max(top, *waiting)
-            done = self._batch(client, (fresh or waiting)[:BATCH], failed)
+            newest = not newest
+            done = self._batch(client, waiting[-BATCH:] if newest else waiting[:BATCH], failed)
             if not done and failed:
                 self._stop.wait(2.0)  # the store is down: nothing is lost, it all stays here
                 raise OSError("mails could not be made durable")

@@ -17,7 +17,7 @@ from channels.email.parsed import Envelope, Job, Kind, Mail
 from channels.email.ports import Registry
 from channels.email.scanning import Scanner
 from channels.email.settings import EmailSettings
-from normalizer.errors import Conflict, DeliveryError
+from normalizer.errors import DeliveryError, StoreError
 from normalizer.number import is_number
 from normalizer.schema import Attachment, Inbound, Requester
 
@@ -93,15 +93,10 @@ class Sorter:
             if await self._is_none(raw, mail):
                 return
             await self._ticket(raw, envelope, received_at, mail)
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            Conflict,
-        ) as error:
-            # A fault of ours must neither lose the mail nor bring it back for ever.
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the loop of this listener, one mail of it
+            # Neither lost nor brought back for ever: what we fail on once we fail on each time.
             log.error(  # noqa: TRY400 - the trace may quote the citizen
                 "email.unfit",
                 extra={"channel": self._settings.name, "error": type(error).__name__},

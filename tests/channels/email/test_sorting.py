@@ -13,7 +13,7 @@ from channels.email.own import OwnIds
 from channels.email.parsed import Envelope, Job, Mail
 from channels.email.settings import EmailSettings
 from channels.email.sorting import Sorter, take_all
-from normalizer.errors import StoreError
+from normalizer.errors import Conflict, StoreError
 from tests.channels.email.fakes import FakeMessenger, FakeRegistry, Tickets
 from tests.channels.email.vectors import machines
 from tests.channels.email.vectors.building import OURS, Case, b64, mail, multipart, part
@@ -319,11 +319,14 @@ async def test_pieces_of_one_sender_keep_their_order(desk: Desk) -> None:
     assert [i.text for i in desk.tickets.taken] == [f"第{n}" for n in range(20)]
 
 
-async def test_a_fault_of_ours_keeps_the_mail_for_an_operator(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "fault", [ValueError("a bug"), RuntimeError("a bug"), Conflict("Message-ID", "used")]
+)
+async def test_a_fault_of_ours_keeps_the_mail_for_an_operator(desk: Desk, fault: Exception) -> None:
     """Neither lost nor brought for ever."""
 
     async def fails(_inbound: object) -> Any:
-        raise ValueError("a bug")
+        raise fault
 
     desk.sorter._accept = fails
     raw = letter("路灯不亮")
@@ -331,4 +334,4 @@ async def test_a_fault_of_ours_keeps_the_mail_for_an_operator(desk: Desk) -> Non
     ((_, kept, reason, held),) = desk.registry.aside
     assert kept == raw
     assert held
-    assert reason == "the gateway failed on it: ValueError"
+    assert reason == f"the gateway failed on it: {type(fault).__name__}"
