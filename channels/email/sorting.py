@@ -159,6 +159,9 @@ class Sorter:
     ) -> None:
         thread = _thread(envelope, mail)
         others = await self._others_tickets(mail, thread)
+        if thread is not None and self._limits.forgot(thread):
+            answered = await self._registry.letters_of(self._settings.name, thread)
+            self._limits.recall(thread, answered)
         keys = self._answerable(mail, thread, stranger=bool(others))
         inbound = await self._inbound(raw, envelope, received_at, mail, thread)
         inbound = msgspec.structs.replace(inbound, acknowledge=keys is not None)

@@ -156,6 +156,21 @@ async def test_a_sender_is_answered_three_times_and_then_once_an_hour(desk: Desk
     assert desk.tickets.taken[-1].acknowledge
 
 
+async def test_a_restart_forgives_nobody(desk: Desk) -> None:
+    """What was answered in the hour before this process began counts; an hour later it does not."""
+    desk.registry.letters["zs@qq.example"] = 2
+    for number in range(3):
+        await desk.take(letter(f"第{number}件事 {'甲乙丙'[number]}", number))
+    assert [i.acknowledge for i in desk.tickets.taken] == [True, False, False]
+    desk.registry.letters["ls@163.example"] = 20
+    await desk.take(letter("别人的事", 20, sender=b"ls@163.example"), LS)
+    assert not desk.tickets.taken[-1].acknowledge
+    desk.seconds = 3601.0
+    desk.registry.letters["ww@163.example"] = 20  # not asked for any more
+    await desk.take(letter("又一人", 21), Envelope(sender="ww@163.example"))
+    assert desk.tickets.taken[-1].acknowledge
+
+
 async def test_a_repeat_does_not_count_against_its_sender(desk: Desk) -> None:
     """A carrier that repeats must not use up the answers."""
     for _ in range(10):
