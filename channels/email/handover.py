@@ -46,6 +46,19 @@ class _Handler:
         self._now = now
         self._starttls = starttls
 
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name and arguments
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Received,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        """Offer that commands come several at once (RFC 2920): the library reads line by line."""
+        del server, envelope
+        session.host_name = hostname
+        return [responses[0], "250-PIPELINING", *responses[1:]]
+
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name and arguments
         self, server: SMTP, session: Session, envelope: Received, address: str, options: list[str]
     ) -> str:

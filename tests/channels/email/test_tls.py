@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,3 +195,35 @@ def test_what_cannot_work_is_told_at_the_start(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValidationError):
             EmailSettings.model_validate({"address": OURS, **wrong})
+
+
+async def test_what_comes_before_encryption_is_forgotten(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """RFC 3207 §4.2: commands behind STARTTLS in one packet are nobody's once it is encrypted."""
+
+    def talk(port: int) -> tuple[str, str]:
+        context = ssl.create_default_context(cafile=authority.file)
+        with socket.create_connection(("127.0.0.1", port), 10) as plain:
+            plain.recv(1000)
+            plain.sendall(b"EHLO x\r\n")
+            told = plain.recv(1000)
+            while b"250 " not in told:
+                told += plain.recv(1000)
+            plain.sendall(b"MAIL FROM:<early@x.example>\r\n")
+            early = plain.recv(1000).decode()
+            plain.sendall(b"STARTTLS\r\nEHLO y\r\nMAIL FROM:<evil@x.example>\r\n")
+            assert plain.recv(1000).startswith(b"220")
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as secret:
+                secret.sendall(b"NOOP\r\nRCPT TO:<12345@city.example>\r\n")
+                late = b""
+                while late.count(b"\r\n") < 2:
+                    late += secret.recv(1000)
+        return early, late.decode()
+
+    certificate = str(authority.certificate())
+    async with post_office(tmp_path, listen={"tls": "starttls"}, certificate=certificate) as post:
+        early, late = await asyncio.to_thread(talk, post.port)
+    assert early.startswith("530")
+    assert late.splitlines()[0].startswith("250")
+    assert late.splitlines()[1].startswith("503")
