@@ -37,7 +37,10 @@ class Senders:
         self._helpers: Helpers[Claim, tuple[Finding, ...]] | None = None
         if check is not None:
             self._helpers = Helpers(
-                "channels.email.verifier", tuple[Finding, ...], 2, check.timeout.total_seconds()
+                "channels.email.verifier",
+                tuple[Finding, ...],
+                count=2,
+                timeout_s=check.timeout.total_seconds(),
             )
 
     async def close(self) -> None:

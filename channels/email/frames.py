@@ -1,6 +1,7 @@
 """Values between the gateway and its helper processes, by their standard input and output.
 
-A frame is four octets of length, big-endian, and a MessagePack value. A helper ends when its input
+A frame is four octets of length, big-endian, and a list as MessagePack: questions one way, as many
+answers in their order the other. A helper ends when its input
 does, so that none outlives a gateway that was killed.
 """
 
@@ -39,10 +40,10 @@ def serve(kind: type[Q], answer: Callable[[Q], A], *, memory: int, last_s: int) 
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    decoder = msgspec.msgpack.Decoder(kind)
+    decoder = msgspec.msgpack.Decoder(list[kind])  # type: ignore[valid-type] # known when it runs
     while (frame := read(source)) is not None:
         signal.alarm(last_s)
-        told = framed(answer(decoder.decode(frame)))
+        told = framed([answer(question) for question in decoder.decode(frame)])
         signal.alarm(0)
         sink.write(told)
         sink.flush()

@@ -3,15 +3,31 @@
 import asyncio
 import contextlib
 import sys
-from typing import Generic, TypeVar
+from collections import deque
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from channels.email.frames import HEAD, framed
 from normalizer.errors import StoreError
 
-Q = TypeVar("Q")
+
+class Question(Protocol):
+    """What a helper is asked about: a mail."""
+
+    @property
+    def raw(self) -> bytes:
+        """Its octets."""
+        ...
+
+
+Q = TypeVar("Q", bound=Question)
 A = TypeVar("A")
+
+#: Octets of mails that go to a helper at once, and seconds that those may take.
+_AT_ONCE_OCTETS = 256 * 1024
+_AT_ONCE_S = 2.0
 
 
 class Lost(Exception):
@@ -19,13 +35,16 @@ class Lost(Exception):
 
 
 class Helpers(Generic[Q, A]):
-    """Answers questions, each in one of a few processes.
+    """Answers questions, in a few processes.
+
+    What waits goes to a process together: waking one for each costs more than reading a mail.
 
     Args:
         module: The program; see `channels.email.frames`.
         answer: Kind of the answers.
         count: Processes at most; one that is stuck leaves the others.
         timeout_s: After which one is killed.
+        at_once: Questions that go to one together; if they come to nothing, each goes alone.
         command: What is run; tests give programs that hang.
     """
 
@@ -33,27 +52,34 @@ class Helpers(Generic[Q, A]):
         self,
         module: str,
         answer: type[A],
+        *,
         count: int,
         timeout_s: float,
+        at_once: int = 1,
         command: tuple[str, ...] | None = None,
     ) -> None:
-        self._decoder = msgspec.msgpack.Decoder(answer)
+        self._decoder = msgspec.msgpack.Decoder(list[answer])  # type: ignore[valid-type] # known when it runs
+        self._count = count
         self._timeout_s = timeout_s
+        self._at_once = at_once
         self._command = command or (sys.executable, "-m", module)
-        self._free = asyncio.Semaphore(count)
+        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
         self._idle: list[asyncio.subprocess.Process] = []
         self._all: set[asyncio.subprocess.Process] = set()
+        self._closed = False
 
     async def open(self) -> None:
         """Start one, so that the first question does not wait for it."""
-        async with self._free:
-            self._idle.append(await self._start())
+        self._idle.append(await self._start())
 
     async def close(self) -> None:
-        """End every one."""
+        """End every one; what is not answered yet is to be asked again."""
+        self._closed = True
         for process in list(self._all):
             await self._end(process)
         self._idle.clear()
+        await asyncio.gather(*self._workers)
 
     async def ask(self, question: Q) -> A:
         """Return the answer.
@@ -62,35 +88,72 @@ class Helpers(Generic[Q, A]):
             Lost: There is none.
             StoreError: No process can be started; the question may be asked again later.
         """
-        async with self._free:
-            process = self._idle.pop() if self._idle else await self._start()
-            if process.returncode is not None:
-                await self._end(process)
-                process = await self._start()
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    answer = await self._told(process, question)
-            except TimeoutError:
-                await self._end(process)
-                raise Lost("it took too long") from None
-            except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError):
-                await self._end(process)
-                raise Lost("its reader ended") from None
-            except asyncio.CancelledError:
-                await self._end(process)
-                raise
-            self._idle.append(process)
-            return answer
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, answer))
+        if len(self._workers) < self._count:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return await answer
 
-    async def _told(self, process: asyncio.subprocess.Process, question: Q) -> A:
+    async def _work(self) -> None:
+        while self._waiting:
+            together = [self._waiting.popleft()]
+            octets = len(together[0][0].raw)
+            while self._waiting and len(together) < self._at_once:
+                octets += len(self._waiting[0][0].raw)
+                if octets > _AT_ONCE_OCTETS:
+                    break
+                together.append(self._waiting.popleft())
+            await self._answer(together)
+
+    async def _answer(self, together: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
+        limit = min(_AT_ONCE_S, self._timeout_s) if len(together) > 1 else self._timeout_s
+        try:
+            answers = await self._told([question for question, _ in together], limit)
+        except (Lost, StoreError) as error:
+            if len(together) > 1 and isinstance(error, Lost):
+                for each in together:
+                    await self._answer([each])
+                return
+            for _, future in together:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(together, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+
+    async def _told(self, questions: Sequence[Q], limit_s: float) -> list[A]:
+        process = self._idle.pop() if self._idle else await self._start()
+        if process.returncode is not None:
+            await self._end(process)
+            process = await self._start()
+        try:
+            async with asyncio.timeout(limit_s):
+                answers = await self._exchanged(process, questions)
+        except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError) as error:
+            await self._end(process)
+            if self._closed:
+                raise StoreError("the gateway ends") from None
+            late = isinstance(error, TimeoutError)
+            raise Lost("it took too long" if late else "its reader ended") from None
+        self._idle.append(process)
+        return answers
+
+    async def _exchanged(
+        self, process: asyncio.subprocess.Process, questions: Sequence[Q]
+    ) -> list[A]:
         if process.stdin is None or process.stdout is None:
             raise OSError("a helper without pipes")
-        process.stdin.write(framed(question))
+        process.stdin.write(framed(questions))
         await process.stdin.drain()
         (size,) = HEAD.unpack(await process.stdout.readexactly(HEAD.size))
         return self._decoder.decode(await process.stdout.readexactly(size))
 
     async def _start(self) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise StoreError("the gateway ends")
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)

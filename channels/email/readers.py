@@ -10,6 +10,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds that reading one mail may take; 30 MB take two on a slow machine.
 TIMEOUT_S = 10.0
+_AT_ONCE = 8
 
 
 class Readers:
@@ -25,7 +26,12 @@ class Readers:
         self, count: int = 2, timeout_s: float = TIMEOUT_S, command: tuple[str, ...] | None = None
     ) -> None:
         self._helpers: Helpers[Job, Mail] = Helpers(
-            "channels.email.worker", Mail, count, timeout_s, command
+            "channels.email.worker",
+            Mail,
+            count=count,
+            timeout_s=timeout_s,
+            at_once=_AT_ONCE,
+            command=command,
         )
         self.open = self._helpers.open
         self.close = self._helpers.close
