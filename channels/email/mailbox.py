@@ -90,7 +90,7 @@ class Mailbox:
             except (IMAP4.error, OSError, ValueError, EOFError, LookupError, TypeError) as error:
                 if self._stop.is_set():
                     return
-                self.trouble = reason(error) or f"{type(error).__name__}: {_told(error)}"
+                self.trouble = reason(error) or f"{type(error).__name__}: {self._said(error)}"
                 log.warning(
                     "email.mailbox_lost",
                     extra={"channel": self._name, "error": type(error).__name__},
@@ -99,6 +99,13 @@ class Mailbox:
                 delay = _RETRY_S[0]
             self._stop.wait(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             delay = min(delay * 2, _RETRY_S[1])
+
+    def _said(self, error: BaseException) -> str:
+        """Return what an error says, on one line, without what a server may quote of the login."""
+        text = " ".join(str(error).split())
+        for secret in (self._at.password.get_secret_value(), self._at.user):
+            text = text.replace(secret, "…")
+        return text[:120]
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[IMAPClient]:
@@ -278,8 +285,3 @@ def _body(answer: dict[bytes, object]) -> bytes:
         if key.startswith(b"BODY[]") and isinstance(value, bytes):
             return value
     return b""
-
-
-def _told(error: BaseException) -> str:
-    """Return what an error says, on one line, without what a server may quote of a login."""
-    return " ".join(str(error).split())[:80] if isinstance(error, OSError) else "see the log"

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -212,6 +212,8 @@ class Wire:
         self._server: asyncio.Server | None = None
         self.frozen = asyncio.Event()
         self.break_after: int | None = None  #: octets towards the client until it breaks
+        #: Hears each line of the client; what it returns is answered instead of the server.
+        self.overhear: Callable[[bytes], bytes | None] = lambda _line: None
         self.port = 0
 
     async def start(self) -> Self:
@@ -227,19 +229,32 @@ class Wire:
             writer.close()
             return
         self._pairs.append((writer, ahead))
-        for source, sink, down in ((reader, ahead, False), (behind, writer, True)):
-            task = asyncio.create_task(self._pump(source, sink, down=down))
+        for pump in (self._up(reader, ahead, writer), self._down(behind, writer)):
+            task = asyncio.create_task(pump)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, down: bool
+    async def _up(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        back: asyncio.StreamWriter,
     ) -> None:
+        with contextlib.suppress(OSError):
+            while line := await source.readline():
+                if self.frozen.is_set():
+                    await asyncio.Event().wait()
+                answer = self.overhear(line)
+                (sink if answer is None else back).write(line if answer is None else answer)
+                await sink.drain()
+        sink.close()
+
+    async def _down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(4096):
                 if self.frozen.is_set():
                     await asyncio.Event().wait()
-                if down and self.break_after is not None:
+                if self.break_after is not None:
                     self.break_after -= len(data)
                     if self.break_after <= 0:
                         self.break_after = None
