@@ -1,6 +1,7 @@
 """The whole gateway with a mailbox: Dovecot before it, swaks beside it, a sink behind it."""
 
 import asyncio
+import re
 import subprocess
 import time
 from collections import defaultdict
@@ -145,7 +146,11 @@ async def test_commands_work_as_text(post: Post) -> None:
     """Progress, an answer from the office, and a rating below the quoted past."""
     post.write("公交站牌倾斜，有安全隐患", "bus@qq.example")
     number = (await _ticket(post, "公交站牌倾斜"))["number"]
-    await post.mail_to("bus@qq.example")
+    told = await post.mail_to("bus@qq.example")
+    code = re.search(r"查询码 (\w+)", told.text)
+    assert code is not None
+    path = f"/api/v1/requests/{number}"
+    assert (await post.world.citizen.get(path, headers={"X-Query-Code": code[1]})).status == 200
     post.write(f"查询 {number}", "bus@qq.example")
     told = await post.mail_to("bus@qq.example", 2)
     assert number in told.text
@@ -156,6 +161,8 @@ async def test_commands_work_as_text(post: Post) -> None:
     answer = await post.mail_to("bus@qq.example", 3)
     assert "站牌已于今日扶正" in answer.text
     assert answer.path == OURS
+    assert "1" in answer.text
+    assert "满意" in answer.text  # the request for a rating
     post.write(f"1\r\n\r\n-----原始邮件-----\r\n{answer.text}", "bus@qq.example")
     rated = await post.world.office.event(number, "hotline.ticket.rated")
     assert rated.event["data"]["rating"] == "very_satisfied"

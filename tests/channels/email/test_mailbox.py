@@ -140,6 +140,29 @@ async def test_a_connection_that_breaks_inside_a_fetch(dovecot: Dovecot, reading
     await wire.stop()
 
 
+async def test_a_server_that_is_killed_inside_a_fetch(dovecot: Dovecot, reading: Make) -> None:
+    """It dies as it is asked for mails; all of them come once it is back, each once."""
+    for number in range(30):
+        dovecot.put(letter(number) + b"x" * 50_000)
+    wire = await Wire(dovecot.port).start()
+    died = asyncio.Event()
+
+    def kill(line: bytes) -> bytes | None:
+        if b"BODY.PEEK" in line and not died.is_set():
+            asyncio.get_running_loop().call_later(0.005, lambda: dovecot.stop(now=True))
+            died.set()
+        return None
+
+    wire.overhear = kill
+    read = reading(dovecot.settings(port=wire.port))
+    await asyncio.wait_for(died.wait(), 20)
+    await asyncio.sleep(0.2)
+    await dovecot.start()
+    await read.has(30, 30.0)
+    assert max(read.taken.values()) == 1
+    await wire.stop()
+
+
 async def test_a_connection_that_hangs(dovecot: Dovecot, reading: Make) -> None:
     """A half-open connection is found out by asking, and a new one made."""
     wire = await Wire(dovecot.port).start()
