@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from gateway.blobs import Blobs
 from gateway.callback import CallBacks
@@ -96,6 +97,13 @@ class MailRegistry:
             return None
         came_by = stored.ticket.channel
         return came_by.thread if came_by.kind == "email" else f"{came_by.kind}:{came_by.thread}"
+
+    async def letters_of(self, account: str, thread: str) -> int:
+        """Return how many mails of an address were taken in the last hour. Raises `StoreError`."""
+        since = self._clock.now() - timedelta(hours=1)
+        found = await self._store.conversation("email", account, thread, since)
+        joined = sum(event.event == "added" for stored in found for event in stored.events)
+        return len(found) + joined
 
     async def retell(self, number: str, key: str, ways: Sequence[str]) -> bool:
         """Return whether what bounced is told by another way. Raises `StoreError`."""

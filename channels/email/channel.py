@@ -2,21 +2,26 @@
 
 import asyncio
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 from channels.base import Accept, Listener
+from channels.email.checking import Senders
 from channels.email.handover import HandOver
 from channels.email.limits import AnswerLimits
 from channels.email.mailbox import Fetched, Mailbox
 from channels.email.messenger import EmailMessenger
 from channels.email.own import OwnIds
+from channels.email.parsed import Envelope
 from channels.email.ports import Registry
 from channels.email.readers import Readers
-from channels.email.settings import EmailSettings
-from channels.email.sorting import Envelope, Sorter, take_all
+from channels.email.settings import EmailSettings, ListenAt
+from channels.email.sorting import Sorter, take_all
+from channels.email.tls import client_context, server_context
 from config.plugin import Plugin
 from normalizer.errors import ConfigError, StoreError
 
@@ -69,8 +74,15 @@ class EmailChannel:
         if self._registry is None:
             raise ConfigError("email: nobody keeps its files; it was not composed")
         readers = Readers()
+        senders = Senders(self._registry, self._settings.check_sender)
         sorter = Sorter(
-            self._settings, accept, self._registry, readers.understand, self._limits, self.messenger
+            self._settings,
+            accept,
+            self._registry,
+            readers.understand,
+            self._limits,
+            senders,
+            self.messenger,
         )
         hand_over = self._hand_over(sorter)
         try:
@@ -87,12 +99,19 @@ class EmailChannel:
             if hand_over is not None:
                 await hand_over.close()
             await readers.close()
+            await senders.close()
 
     def _hand_over(self, sorter: Sorter) -> HandOver | None:
         settings = self._settings
         if settings.listen is None:
             return None
-        return HandOver(settings.listen, settings.domain, sorter.take, self._now)
+        return HandOver(
+            settings.listen,
+            settings.domain,
+            sorter.take,
+            self._now,
+            _shown(settings, settings.listen),
+        )
 
     async def _read_mailbox(self, sorter: Sorter) -> None:
         """Read the mailbox in a thread; without one, wait."""
@@ -106,7 +125,9 @@ class EmailChannel:
         def take(mails: Sequence[Fetched]) -> set[int]:
             return asyncio.run_coroutine_threadsafe(self._take(sorter, mails), loop).result()
 
-        mailbox = self._mailbox = Mailbox(at, self._settings.name, take)
+        mailbox = self._mailbox = Mailbox(
+            at, self._settings.name, take, client_context(self._settings.ca, verify=at.verify)
+        )
 
         def read() -> None:
             try:
@@ -134,7 +155,21 @@ class EmailChannel:
         return {mail.uid for mail, outcome in zip(mails, outcomes, strict=True) if outcome is None}
 
 
+def _shown(settings: EmailSettings, at: ListenAt) -> ssl.SSLContext | None:
+    """Return what our listener encrypts with; None: nothing. Raises `OSError`."""
+    if at.tls == "none" or settings.certificate is None:
+        return None
+    return server_context(settings.certificate, settings.certificate_key)
+
+
 def _build(settings: EmailSettings) -> Listener:
+    if settings.check_sender is not None:
+        missing = [name for name in ("dkim", "spf", "authheaders") if find_spec(name) is None]
+        if missing:
+            raise ConfigError(
+                f"email: check_sender needs {', '.join(missing)}: "
+                "pip install 'intake-gateway[mailauth]'"
+            )
     return EmailChannel(settings)
 
 

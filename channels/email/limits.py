@@ -36,6 +36,7 @@ class AnswerLimits:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
+        self._began = monotonic()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, keys: Sequence[Key]) -> bool:
@@ -47,6 +48,15 @@ class AnswerLimits:
         for key, each in zip(keys, left, strict=True):
             self._put(key.name, each - 1, now)
         return True
+
+    def forgot(self, sender: str) -> bool:
+        """Return whether a sender may have been answered before this process began."""
+        return self._monotonic() - self._began < _HOUR and _name_of(sender) not in self._buckets
+
+    def recall(self, sender: str, answered: int) -> None:
+        """Count what a sender was answered in the last hour, unless it is known meanwhile."""
+        if self.forgot(sender):
+            self._put(_name_of(sender), float(max(0, SENDER - answered)), self._monotonic())
 
     def give_back(self, keys: Sequence[Key]) -> None:
         """Uncount an answer that was not given."""
@@ -65,6 +75,10 @@ class AnswerLimits:
             self._buckets.popitem(last=False)
 
 
+def _name_of(sender: str) -> str:
+    return f"sender:{sender}"
+
+
 def keys_of(sender: str, text: str, *, stranger: bool) -> tuple[Key, ...]:
     """Return what an answer to a sender is counted by.
 
@@ -77,7 +91,7 @@ def keys_of(sender: str, text: str, *, stranger: bool) -> tuple[Key, ...]:
     domain = sender.rpartition("@")[2]
     form = hashlib.sha256(_CHANGING.sub("", text)[:4000].encode("utf-8", "replace")).hexdigest()
     keys = [
-        Key(name=f"sender:{sender}", most=SENDER),
+        Key(name=_name_of(sender), most=SENDER),
         Key(name=f"form:{domain}:{form[:24]}", most=TEMPLATE),
     ]
     if stranger:

@@ -21,6 +21,7 @@ from imapclient import IMAPClient, SocketTimeout
 
 from channels.email.mime import MAIL_OCTETS
 from channels.email.settings import ImapAt
+from channels.email.tls import reason
 from normalizer.schema import Value
 
 log = logging.getLogger(__name__)
@@ -52,12 +53,14 @@ class Mailbox:
         at: Where it is.
         name: The channel's, for the log.
         take: Makes mails durable.
+        context: What the server's certificate is checked with.
     """
 
-    def __init__(self, at: ImapAt, name: str, take: Take) -> None:
+    def __init__(self, at: ImapAt, name: str, take: Take, context: ssl.SSLContext) -> None:
         self._at = at
         self._name = name
         self._take = take
+        self._context = context
         self._stop = threading.Event()
         self._client: IMAPClient | None = None
         self._keyword = False
@@ -87,7 +90,7 @@ class Mailbox:
             except (IMAP4.error, OSError, ValueError, EOFError, LookupError, TypeError) as error:
                 if self._stop.is_set():
                     return
-                self.trouble = f"{type(error).__name__}: {_told(error)}"
+                self.trouble = reason(error) or f"{type(error).__name__}: {self._said(error)}"
                 log.warning(
                     "email.mailbox_lost",
                     extra={"channel": self._name, "error": type(error).__name__},
@@ -97,25 +100,28 @@ class Mailbox:
             self._stop.wait(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             delay = min(delay * 2, _RETRY_S[1])
 
+    def _said(self, error: BaseException) -> str:
+        """Return what an error says, on one line, without what a server may quote of the login."""
+        text = " ".join(str(error).split())
+        for secret in (self._at.password.get_secret_value(), self._at.user):
+            text = text.replace(secret, "…")
+        return text[:120]
+
     @contextlib.contextmanager
     def _session(self) -> Iterator[IMAPClient]:
         at = self._at
-        context = ssl.create_default_context()
-        if not at.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         limit = at.timeout.total_seconds()
         client = IMAPClient(
             at.host,
             at.port,
             ssl=at.tls == "implicit",
-            ssl_context=context if at.tls == "implicit" else None,
+            ssl_context=self._context if at.tls == "implicit" else None,
             timeout=SocketTimeout(connect=min(10.0, limit), read=limit),
         )
         self._client = client
         try:
             if at.tls == "starttls":
-                client.starttls(context)
+                client.starttls(self._context)
             client.login(at.user, at.password.get_secret_value())
             if client.has_capability("ID"):
                 client.id_({"name": "intake-gateway", "version": "1", "vendor": "intake-gateway"})
@@ -163,8 +169,11 @@ class Mailbox:
         client.idle_done()
 
     def _drain(self, client: IMAPClient) -> None:
-        """Take all that waits, what came last first where a backlog is long."""
-        top = 0
+        """Take all that waits, of a long backlog from both its ends by turns.
+
+        A cry for help is likelier to be among the newest, and the oldest have waited longest.
+        """
+        newest = False
         failed: set[int] = set()
         while not self._stop.is_set():
             _news(client)
@@ -173,9 +182,8 @@ class Mailbox:
                 return
             if not waiting:
                 continue
-            fresh = [uid for uid in waiting if top and uid > top]
-            top = max(top, *waiting)
-            done = self._batch(client, (fresh or waiting)[:BATCH], failed)
+            newest = not newest
+            done = self._batch(client, waiting[-BATCH:] if newest else waiting[:BATCH], failed)
             if not done and failed:
                 self._stop.wait(2.0)  # the store is down: nothing is lost, it all stays here
                 raise OSError("mails could not be made durable")
@@ -277,8 +285,3 @@ def _body(answer: dict[bytes, object]) -> bytes:
         if key.startswith(b"BODY[]") and isinstance(value, bytes):
             return value
     return b""
-
-
-def _told(error: BaseException) -> str:
-    """Return what an error says, on one line, without what a server may quote of a login."""
-    return " ".join(str(error).split())[:80] if isinstance(error, OSError) else "see the log"

@@ -16,6 +16,7 @@ from channels.email.headers import normal_address
 from channels.email.letter import compose
 from channels.email.own import OwnIds
 from channels.email.settings import EmailSettings, OutgoingAt
+from channels.email.tls import client_context, reason
 from normalizer.errors import TryLater, Unreachable
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,9 @@ def _utc_now() -> datetime:
 class _Line:
     """One connection, kept between mails."""
 
-    def __init__(self, at: OutgoingAt) -> None:
+    def __init__(self, at: OutgoingAt, context: ssl.SSLContext) -> None:
         self._at = at
+        self._context = context
         self._client: aiosmtplib.SMTP | None = None
         self._used = 0.0
         self._count = 0
@@ -61,17 +63,13 @@ class _Line:
 
     async def _connect(self) -> aiosmtplib.SMTP:
         at = self._at
-        context = ssl.create_default_context()
-        if not at.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         client = aiosmtplib.SMTP(
             hostname=at.host,
             port=at.port,
             timeout=at.timeout.total_seconds(),
             use_tls=at.tls == "implicit",
             start_tls=at.tls == "starttls",
-            tls_context=context if at.tls != "none" else None,
+            tls_context=self._context if at.tls != "none" else None,
             username=at.user,
             password=at.password.get_secret_value() if at.password is not None else None,
         )
@@ -119,7 +117,8 @@ class EmailMessenger:
         self._settings = settings
         self._now = now
         self._monotonic = monotonic
-        self._lines = (_Line(settings.outgoing), _Line(settings.outgoing))
+        context = client_context(settings.ca, verify=settings.outgoing.verify)
+        self._lines = tuple(_Line(settings.outgoing, context) for _ in range(2))
         self._own = OwnIds(b"", settings.domain)
         self._later: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.fallback = settings.fallback
@@ -186,6 +185,11 @@ class EmailMessenger:
     async def _try(self, line: _Line, path: str, to: str, domain: str, octets: bytes) -> None:
         try:
             client = await line.client()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            # Whatever keeps us from the server: the mail itself is good.
+            await line.drop()
+            raise TryLater(f"no way to the server: {_why(error)}") from None
+        try:
             try:
                 await _hand_over(client, path, to, octets)
             except aiosmtplib.SMTPSenderRefused as error:
@@ -211,7 +215,7 @@ class EmailMessenger:
                 return self._verdict(max(codes, default=450), domain, "the recipient")
             case aiosmtplib.SMTPNotSupported():
                 return Unreachable("the server takes no such address")
-            case aiosmtplib.SMTPAuthenticationError() | aiosmtplib.SMTPSenderRefused():
+            case aiosmtplib.SMTPSenderRefused():
                 return TryLater(f"the server refused us: {error.code}")
             case aiosmtplib.SMTPDataError() if lives and error.code != 421:
                 return self._verdict(error.code, domain, "the mail")
@@ -224,6 +228,13 @@ class EmailMessenger:
         if code >= 500:
             return Unreachable(f"{what} was refused: {code}")
         return TryLater(f"{what} was put off: {code}", after_s=self._put_off(domain))
+
+
+def _why(error: Exception) -> str:
+    """Return why there is no connection, without what a server may quote of a login."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"it said {error.code}"
+    return reason(error) or f"{type(error).__name__}: {error}"
 
 
 async def _hand_over(client: aiosmtplib.SMTP, path: str, to: str, octets: bytes) -> None:

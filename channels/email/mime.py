@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 
-from channels.email import htmltext
+from channels.email import htmltext, tnef
 from channels.email.charset import decode, decode_words, from_base64
 from channels.email.headers import parameters
 from channels.email.parsed import File
@@ -53,6 +53,7 @@ class Tree:
     #: What of it may be the citizen's words and could not be read.
     problems: list[str] = field(default_factory=list)
     inner: list[str] = field(default_factory=list)  #: texts of mails inside
+    outlook: list[tnef.Hidden] = field(default_factory=list)
     parts: int = 0
     report: Message | None = None
 
@@ -89,7 +90,19 @@ def gather(message: Message, limits: Limits) -> Tree:
     """Return the texts and files of a tree."""
     tree = Tree()
     _walk(message, tree, limits, 0)
+    if not any(text.strip() for text in tree.texts):
+        _of_outlook(tree)
     return tree
+
+
+def _of_outlook(tree: Tree) -> None:
+    """Take the text that stands in Outlook's own form only."""
+    for each in tree.outlook:
+        page = _page(each.page, None, tree) if each.page else ""
+        if text := htmltext.unmarked(each.text) or page:
+            tree.texts.append(text)
+        elif each.rich:
+            tree.problems.append("a text in RTF only")
 
 
 def kind_of(part: Message) -> tuple[str, dict[str, str]]:
@@ -124,7 +137,7 @@ def _walk(part: Message, tree: Tree, limits: Limits, depth: int) -> None:
         if text.strip():
             tree.texts.append(text)
     else:
-        _keep(tree, limits, _name(part, kind, given), _content(part))
+        _file(tree, limits, _name(part, kind, given), _content(part))
 
 
 def _multipart(part: Message, kind: str, tree: Tree, limits: Limits, depth: int) -> None:
@@ -162,6 +175,7 @@ def _alternative(children: list[Message], tree: Tree, limits: Limits, depth: int
             tree.texts += branch.texts
             tree.inner += branch.inner
             tree.problems += branch.problems
+        tree.outlook += branch.outlook
         room = max(0, limits.most_files - len(tree.files))
         tree.files += branch.files[:room]
         tree.left_out += [*(file.name for file in branch.files[room:]), *branch.left_out]
@@ -264,14 +278,20 @@ def _text(part: Message, kind: str, given: dict[str, str], tree: Tree) -> str:
         tree.problems.append("a text beyond 4 MB: read as far as that")
     declared = given.get("charset")
     if kind == "text/html":
-        decoded = decode(octets, htmltext.charset_of(octets) or declared)
-    else:
-        decoded = decode(octets, declared)
+        return _page(octets, declared, tree)
+    return htmltext.unmarked(_decoded(octets, declared, tree))
+
+
+def _page(octets: bytes, declared: str | None, tree: Tree) -> str:
+    charset = htmltext.charset_of(octets) or declared
+    return htmltext.to_text(_decoded(octets, charset, tree))
+
+
+def _decoded(octets: bytes, charset: str | None, tree: Tree) -> str:
+    decoded = decode(octets, charset)
     if not decoded.sure:
         tree.problems.append("a text of unknown charset")
-    return (
-        htmltext.to_text(decoded.text) if kind == "text/html" else htmltext.unmarked(decoded.text)
-    )
+    return decoded.text
 
 
 def _content(part: Message) -> bytes:
@@ -291,6 +311,17 @@ def _name(part: Message, kind: str, given: dict[str, str]) -> str:
     name = options.get("filename") or given.get("name") or ""
     name = re.sub(r"[\r\n\x00]+", "", name).strip()
     return name or f"{kind.partition('/')[0]}{_ENDINGS.get(kind, '')}"
+
+
+def _file(tree: Tree, limits: Limits, name: str, content: bytes) -> None:
+    """Keep a file; of Outlook's wrapper what is inside, if anything is."""
+    if not tnef.is_tnef(content):
+        _keep(tree, limits, name, content)
+        return
+    inside = tnef.hidden(content)
+    tree.outlook.append(inside)
+    for each in inside.files or [(name, content)]:
+        _keep(tree, limits, *each)
 
 
 def _keep(tree: Tree, limits: Limits, name: str, content: bytes) -> None:

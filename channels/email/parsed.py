@@ -57,6 +57,15 @@ class Mail(Value, frozen=True, kw_only=True):
     delivery: Delivery | None = None
 
 
+class Envelope(Value, frozen=True, kw_only=True):
+    """What is known of a mail beside its octets."""
+
+    sender: str | None = None  #: of the envelope; empty: the null one; None: not known
+    recipients: tuple[str, ...] = ()
+    peer: str | None = None  #: address of the server that handed it over
+    helo: str | None = None  #: the name that it gave
+
+
 class Job(Value, frozen=True, kw_only=True):
     """A mail to be understood."""
 

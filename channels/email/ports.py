@@ -51,6 +51,14 @@ class Registry(Protocol):
         """
         ...
 
+    async def letters_of(self, account: str, thread: str) -> int:
+        """Return how many mails of an address were taken in the last hour.
+
+        Raises:
+            StoreError: The store did not answer.
+        """
+        ...
+
     async def retell(self, number: str, key: str, ways: Sequence[str]) -> bool:
         """Return whether what could not be delivered by mail is told by another way.
 

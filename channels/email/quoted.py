@@ -24,7 +24,7 @@ _FORWARD = re.compile(r"转发|轉寄|forward", re.IGNORECASE)
 #: Who wrote what follows, and when.
 _TIME = r"\d{1,2}\s*[:：]\s*\d{2}"
 _ATTRIBUTION = re.compile(
-    rf"[>\s]*(?:在\s*.{{0,40}}{_DATE}.{{0,60}}{_TIME}.{{0,160}}(?:写道|寫道|写到|编写)\s*[:：]?"
+    rf"[>\s]*(?:在\s*.{{0,40}}{_DATE}.{{0,60}}{_TIME}.{{0,160}}(?:写道|寫道|写到|编写|you wrote)\s*[:：]?"
     rf"|.{{0,120}}[于於]\s*.{{0,20}}{_DATE}.{{0,40}}{_TIME}.{{0,20}}(?:写道|寫道)\s*[:：]?"
     rf"|{_DATE}.{{0,60}}[，,].{{0,100}}(?:{_ADDRESS}).{{0,20}}(?:写道|寫道|wrote)?\s*[:：]"
     rf"|On\s.{{4,200}}\d.{{0,120}}wrote\s*[:：]|At\s.{{4,80}}\d.{{0,160}}wrote\s*[:：]"
@@ -37,9 +37,11 @@ _HEAD = re.compile(
     r"[>*|\s]*(?:发件人|寄件者|寄件人|發件人|From|发信人)\**\s*[:：|]\s*.+", re.IGNORECASE
 )
 _HEAD_MORE = re.compile(
-    r"[>*|\s]*(?:发送时间|发送日期|寄件日期|傳送時間|日期|时间|收件人|收件者|抄送|副本|主题|主\s*题|主旨|主\s*旨|发送至|Sent|Date|To|Cc|Subject)\**\s*[:：|]",
+    r"[>*|\s]*(?:发送时间|发送日期|寄件日期|傳送時間|日期|时间|收件人|收件者|抄送|副本|主题|主\s*题|主旨|主\s*旨|发送至|Sent(?: Time)?|Date|To|Cc|Subject)\**\s*[:：|]",
     re.IGNORECASE,
 )
+#: What newer QQ clients put above the sender and the time.
+_BARE = re.compile(r"Original|原始邮件|原始郵件")
 #: What a client adds below the words. Signatures stay: they tell who writes and their telephone.
 _STAMP = re.compile(
     r"\s*(?:发自我的\s*.{0,20}|發自我的\s*.{0,20}|从我的.{0,20}发送|Sent from (?:my|Mail for|Outlook).{0,30}|Get Outlook for .{0,20}"
@@ -111,7 +113,11 @@ def _attribution(lines: list[str], at: int, *, first: bool) -> int:
 
 def _is_head(lines: list[str], at: int) -> bool:
     """Return whether a block of sender, time, recipient and subject begins here."""
+    wanted = 2
+    if _BARE.fullmatch(lines[at].strip()):
+        at = next((n for n in range(at + 1, min(at + 6, len(lines))) if lines[n].strip()), at)
+        wanted = 1
     if not _HEAD.fullmatch(lines[at].replace("\xa0", " ")):
         return False
     more = [text for text in lines[at + 1 : at + 6] if _HEAD_MORE.match(text.replace("\xa0", " "))]
-    return len(more) >= 2
+    return len(more) >= wanted

@@ -10,15 +10,16 @@ from datetime import datetime
 import msgspec
 
 from channels.base import Accept, Message, Messenger, Receipt
+from channels.email.checking import Senders
 from channels.email.limits import AnswerLimits, Key, keys_of
 from channels.email.own import OwnIds, Sent
-from channels.email.parsed import Job, Kind, Mail
+from channels.email.parsed import Envelope, Job, Kind, Mail
 from channels.email.ports import Registry
 from channels.email.scanning import Scanner
 from channels.email.settings import EmailSettings
-from normalizer.errors import Conflict, DeliveryError
+from normalizer.errors import DeliveryError, StoreError
 from normalizer.number import is_number
-from normalizer.schema import Attachment, Inbound, Requester, Value
+from normalizer.schema import Attachment, Inbound, Requester
 
 #: Returns what a mail says. Raises `StoreError` where it is to be tried again.
 Understand = Callable[[Job], Awaitable[Mail]]
@@ -33,13 +34,6 @@ _SRS = re.compile(r"srs[01][=+-].*", re.IGNORECASE)
 _CITED = 3
 
 
-class Envelope(Value, frozen=True, kw_only=True):
-    """What is known of a mail beside its octets."""
-
-    sender: str | None = None  #: of the envelope; empty: the null one; None: not known
-    recipients: tuple[str, ...] = ()
-
-
 class Sorter:
     """Takes mails; returns once each is durable, whatever it became.
 
@@ -49,6 +43,7 @@ class Sorter:
         registry: Keeps files, remarks and what is no ticket.
         understand: Reads mails.
         limits: Counts answers.
+        senders: Notes whether mails are from whom they say.
         messenger: Sends what is not stored with a ticket: answers to commands.
     """
 
@@ -59,6 +54,7 @@ class Sorter:
         registry: Registry,
         understand: Understand,
         limits: AnswerLimits,
+        senders: Senders,
         messenger: Messenger | None,
     ) -> None:
         self._settings = settings
@@ -66,6 +62,7 @@ class Sorter:
         self._registry = registry
         self._understand = understand
         self._limits = limits
+        self._senders = senders
         self._messenger = messenger
         self._own = OwnIds(registry.secret, settings.domain)
         self._scanner = Scanner(settings.scan)
@@ -96,15 +93,10 @@ class Sorter:
             if await self._is_none(raw, mail):
                 return
             await self._ticket(raw, envelope, received_at, mail)
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            Conflict,
-        ) as error:
-            # A fault of ours must neither lose the mail nor bring it back for ever.
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the loop of this listener, one mail of it
+            # Neither lost nor brought back for ever: what we fail on once we fail on each time.
             log.error(  # noqa: TRY400 - the trace may quote the citizen
                 "email.unfit",
                 extra={"channel": self._settings.name, "error": type(error).__name__},
@@ -167,6 +159,9 @@ class Sorter:
     ) -> None:
         thread = _thread(envelope, mail)
         others = await self._others_tickets(mail, thread)
+        if thread is not None and self._limits.forgot(thread):
+            answered = await self._registry.letters_of(self._settings.name, thread)
+            self._limits.recall(thread, answered)
         keys = self._answerable(mail, thread, stranger=bool(others))
         inbound = await self._inbound(raw, envelope, received_at, mail, thread)
         inbound = msgspec.structs.replace(inbound, acknowledge=keys is not None)
@@ -177,6 +172,8 @@ class Sorter:
             raise
         if keys is not None and thread is not None:
             await self._tell(inbound, receipt, thread, keys)
+        if receipt.number:
+            await self._senders.note(receipt.number, raw, envelope, mail)
         for number in others:
             if receipt.number and number != receipt.number:
                 await self._registry.note(
@@ -251,7 +248,7 @@ class Sorter:
             raw = raw[: RAW_OCTETS // 4]
         sent = self._cited(mail)
         extra = {"kind": str(mail.kind), "why": mail.why, "return_path": envelope.sender}
-        extra |= {"authentication": mail.authentication, "problems": "; ".join(mail.problems)}
+        extra["problems"] = "; ".join(mail.problems)
         return Inbound(
             channel="email",
             account=self._settings.name,

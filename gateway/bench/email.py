@@ -8,13 +8,14 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 
-from gateway.bench.load import ORDINARY
-from gateway.bench.peers import NOWHERE, SECRET, Server, start
+from gateway.bench import roundup
+from gateway.bench.load import EMERGENCY, ORDINARY
+from gateway.bench.peers import NOWHERE, SECRET, Server, start, watch
 
 _CONFIG = """\
 instance: {{name: bench, region: suzhou}}
@@ -29,6 +30,8 @@ routes:
 """
 _CONNECTIONS = 16
 _WAITING = 1000  #: mails that wait in the mailbox
+_TO_ROUNDUP = 100
+_CRIES = 10  #: emergencies that come one after another once the mailbox is empty
 
 _DOVECOT = """\
 base_dir = {root}/run
@@ -62,11 +65,14 @@ userdb {{
 async def email(seconds: float) -> dict[str, float]:
     """Return mails a second by SMTP, each answered 250 once durable; by IMAP where Dovecot is.
 
-    The mails are ordinary letters of one part in UTF-8; the store is the embedded one.
+    The mails are ordinary letters of one part in UTF-8; the store is the embedded one. Roundup,
+    where it is installed, gets the first of the mailbox's.
     """
     figures = await _by_smtp(seconds)
-    if shutil.which("dovecot") and shutil.which("doveadm"):
-        figures["imap_per_second"] = await _by_imap()
+    if shutil.which("dovecot"):
+        figures |= await _by_imap()
+    if roundup.is_there():
+        figures["roundup_per_second"] = await roundup.per_second(_waiting(_TO_ROUNDUP))
     return figures
 
 
@@ -102,9 +108,11 @@ async def _connection(port: int, offset: int, until: float, took: list[float]) -
     while time.perf_counter() < until:
         sender = f"u{chooser.randrange(10**9)}@bench.example"
         began = time.perf_counter()
-        await _say(reader, writer, f"MAIL FROM:<{sender}>".encode())
-        await _say(reader, writer, b"RCPT TO:<12345@city.example>")
+        # At once, as mail servers do where it is offered (RFC 2920).
+        writer.write(f"MAIL FROM:<{sender}>\r\nRCPT TO:<12345@city.example>\r\n".encode())
         await _say(reader, writer, b"DATA")
+        await _answer(reader)
+        await _answer(reader)
         answer = await _say(reader, writer, letter(chooser, sender) + b"\r\n.")
         if not answer.startswith(b"250"):
             raise RuntimeError("a mail was not taken")
@@ -114,6 +122,10 @@ async def _connection(port: int, offset: int, until: float, took: list[float]) -
 
 async def _say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: bytes) -> bytes:
     writer.write(line + b"\r\n")
+    return await _answer(reader)
+
+
+async def _answer(reader: asyncio.StreamReader) -> bytes:
     while True:
         answer = await reader.readline()
         if not answer or answer[3:4] != b"-":
@@ -133,10 +145,16 @@ def letter(chooser: random.Random, sender: str) -> bytes:
     return (head + text).encode()
 
 
-async def _by_imap() -> float:
-    """Return mails a second from a mailbox in which many wait."""
+def _waiting(count: int) -> Iterator[bytes]:
+    """Yield the mails that wait in the mailbox, the same ones each time."""
     chooser = random.Random(1)  # noqa: S311 - as above
-    async with _dovecot(lambda n: letter(chooser, f"u{n}@bench.example")) as port:
+    for n in range(count):
+        yield letter(chooser, f"u{n}@bench.example")
+
+
+async def _by_imap() -> dict[str, float]:
+    """Return mails a second from a mailbox in which many wait, and how soon a cry is at a desk."""
+    async with _dovecot() as (port, mailbox):
         way = f"imap: {{host: 127.0.0.1, port: {port}, tls: none, user: bench, password: bench}}"
         async with _gateway(way) as server:
             first = began = time.perf_counter()
@@ -148,7 +166,36 @@ async def _by_imap() -> float:
                     before, first = done, time.perf_counter()
                 if time.perf_counter() - began > 120:
                     raise RuntimeError("the mailbox was not read")
-            return (done - before) / (time.perf_counter() - first)
+            rate = (done - before) / (time.perf_counter() - first)
+            waits = sorted([wait async for wait in _cries(server.url, mailbox)])
+    return {
+        "imap_per_second": rate,
+        "idle_to_desk_p50_ms": statistics.median(waits) * 1000,
+        "idle_to_desk_slowest_ms": waits[-1] * 1000,
+    }
+
+
+async def _cries(url: str, mailbox: Path) -> AsyncIterator[float]:
+    """Yield seconds from an emergency's arrival in the mailbox to its desk's consumer."""
+    seen: dict[str, float] = {}
+    desk = asyncio.create_task(watch(url, "119", seen))
+    await asyncio.sleep(1.0)  # the mailbox is in IDLE again
+    try:
+        for n in range(_CRIES):
+            raw = letter(random.Random(n), f"cry{n}@bench.example")  # noqa: S311 - as above
+            head = raw.partition(b"\r\n\r\n")[0]
+            before, began = len(seen), time.time()
+            _put(mailbox, _WAITING + n, head + b"\r\n\r\n" + EMERGENCY.format(n=n).encode())
+            while len(seen) == before:
+                await asyncio.sleep(0.005)
+                if time.time() - began > 30:
+                    raise RuntimeError("an emergency did not reach its desk")
+            yield max(seen.values()) - began
+            await asyncio.sleep(0.3)
+    finally:
+        desk.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await desk
 
 
 async def _accepted(url: str) -> int:
@@ -163,30 +210,39 @@ def _counts(line: str) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _dovecot(make: Callable[[int], bytes]) -> AsyncIterator[int]:
-    """Run Dovecot with mails that wait; needs to be root, as Dovecot does."""
+async def _dovecot() -> AsyncIterator[tuple[int, Path]]:
+    """Run Dovecot with mails that wait; give its port and the mailbox. Needs to be root."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         port = _free_port()
-        _fill(root, make, port)
+        _fill(root, port)
         quiet = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             "dovecot", "-F", "-c", str(root / "conf"), stdout=quiet, stderr=quiet
         )
         try:
             await _listening(port)
-            yield port
+            yield port, root / "mail"
         finally:
             process.terminate()
             await process.wait()
 
 
-def _fill(root: Path, make: Callable[[int], bytes], port: int) -> None:
+def _put(mailbox: Path, n: int, raw: bytes) -> None:
+    """Put a mail into a mailbox, at once and whole."""
+    name = f"{1_700_000_000 + n}.M{n}.bench"
+    draft = mailbox / "tmp" / name
+    draft.write_bytes(raw)
+    shutil.chown(draft, "mail", "mail")
+    draft.rename(mailbox / "new" / name)
+
+
+def _fill(root: Path, port: int) -> None:
     root.chmod(0o755)
     for each in ("new", "cur", "tmp"):
         (root / "mail" / each).mkdir(parents=True)
-    for n in range(_WAITING):
-        (root / "mail" / "new" / f"{1_700_000_000 + n}.M{n}.bench").write_bytes(make(n))
+    for n, raw in enumerate(_waiting(_WAITING)):
+        _put(root / "mail", n, raw)
     for path in (root / "mail", *(root / "mail").rglob("*")):
         shutil.chown(path, "mail", "mail")
     (root / "conf").write_text(_DOVECOT.format(root=root, port=port))

@@ -22,6 +22,7 @@ class FakeRegistry:
     aside: list[tuple[str, bytes, str, bool]] = field(default_factory=list)
     notes: dict[tuple[str, str], tuple[str, Mapping[str, object]]] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
+    letters: dict[str, int] = field(default_factory=dict)
     retold: list[tuple[str, str, Sequence[str]]] = field(default_factory=list)
     broken: bool = False
 
@@ -62,6 +63,12 @@ class FakeRegistry:
         """Return whose a ticket is."""
         self._work()
         return self.threads.get(number)
+
+    async def letters_of(self, account: str, thread: str) -> int:
+        """Return how many mails of an address were taken lately."""
+        del account
+        self._work()
+        return self.letters.get(thread, 0)
 
     async def retell(self, number: str, key: str, ways: Sequence[str]) -> bool:
         """Tell by another way."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ state_dir = {root}/run
 log_path = {root}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+{ssl}
 disable_plaintext_auth = no
 default_login_user = {login}
 default_internal_user = {internal}
@@ -36,7 +36,8 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps}
+    ssl = yes
   }}
 }}
 service anvil {{
@@ -81,7 +82,7 @@ async def answers(port: int, greeting: bytes, within_s: float = 15.0) -> None:
     while True:
         with contextlib.suppress(OSError, TimeoutError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            line = await asyncio.wait_for(reader.readline(), 5)
+            line = await asyncio.wait_for(reader.readline(), 5) if greeting else b""
             writer.close()
             if line.startswith(greeting):
                 return
@@ -96,6 +97,8 @@ class Dovecot:
     root: Path
     idle: bool = True
     port: int = 0
+    certificate: Path | None = None  #: with its key; given one it speaks TLS, at `imaps` at once
+    imaps: int = 0
     count: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -113,9 +116,20 @@ class Dovecot:
             (self.folder / each).mkdir(parents=True, exist_ok=True)
         capability = "" if self.idle else "IMAP4rev1 SASL-IR LITERAL+ ID UIDPLUS MOVE"
         owner = self._owner()
+        ssl = "ssl = no"
+        if self.certificate is not None:
+            self.imaps = self.imaps or free_port()
+            ssl = f"ssl = yes\nssl_cert = <{self.certificate}\nssl_key = <{self.certificate}"
         config = self.root / "dovecot.conf"
         config.write_text(
-            _DOVECOT.format(root=self.root, port=self.port, capability=capability, **owner)
+            _DOVECOT.format(
+                root=self.root,
+                port=self.port,
+                imaps=self.imaps,
+                ssl=ssl,
+                capability=capability,
+                **owner,
+            )
         )
         for path in (self.root / "mail").rglob("*"):
             shutil.chown(path, int(owner["uid"]), int(owner["gid"]))
@@ -198,6 +212,8 @@ class Wire:
         self._server: asyncio.Server | None = None
         self.frozen = asyncio.Event()
         self.break_after: int | None = None  #: octets towards the client until it breaks
+        #: Hears each line of the client; what it returns is answered instead of the server.
+        self.overhear: Callable[[bytes], bytes | None] = lambda _line: None
         self.port = 0
 
     async def start(self) -> Self:
@@ -213,19 +229,32 @@ class Wire:
             writer.close()
             return
         self._pairs.append((writer, ahead))
-        for source, sink, down in ((reader, ahead, False), (behind, writer, True)):
-            task = asyncio.create_task(self._pump(source, sink, down=down))
+        for pump in (self._up(reader, ahead, writer), self._down(behind, writer)):
+            task = asyncio.create_task(pump)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, down: bool
+    async def _up(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        back: asyncio.StreamWriter,
     ) -> None:
+        with contextlib.suppress(OSError):
+            while line := await source.readline():
+                if self.frozen.is_set():
+                    await asyncio.Event().wait()
+                answer = self.overhear(line)
+                (sink if answer is None else back).write(line if answer is None else answer)
+                await sink.drain()
+        sink.close()
+
+    async def _down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(4096):
                 if self.frozen.is_set():
                     await asyncio.Event().wait()
-                if down and self.break_after is not None:
+                if self.break_after is not None:
                     self.break_after -= len(data)
                     if self.break_after <= 0:
                         self.break_after = None

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -18,6 +19,7 @@ class Got:
     path: str
     to: tuple[str, ...]
     raw: bytes
+    at: float = field(default_factory=time.monotonic)  #: when it was taken
 
     @property
     def message(self) -> EmailMessage:

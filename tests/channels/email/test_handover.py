@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from channels.email.handover import HandOver
+from channels.email.parsed import Envelope
 from channels.email.settings import ListenAt
-from channels.email.sorting import Envelope
 from normalizer.errors import StoreError
 from tests.channels.email.vectors.building import OURS, mail
 
@@ -93,7 +93,8 @@ async def test_smtp_says_250_once_it_is_durable(places: Callable[..., Place]) ->
     await task
     ((taken, envelope),) = place.taken
     assert taken.rstrip() == raw.rstrip()
-    assert envelope == Envelope(sender="zs@qq.example", recipients=(OURS,))
+    assert (envelope.sender, envelope.recipients) == ("zs@qq.example", (OURS,))
+    assert envelope.peer == "127.0.0.1"
 
 
 @pytest.mark.parametrize("count", [1, 2, 50])
@@ -156,9 +157,8 @@ async def test_addresses_beyond_ascii(places: Callable[..., Place]) -> None:
     ]
     replies = await place.talk(*lines, replies=6)
     assert replies[-1].startswith("250")
-    assert place.taken[0][1] == Envelope(
-        sender="张三@例子.example", recipients=("热线@city.example",)
-    )
+    envelope = place.taken[0][1]
+    assert (envelope.sender, envelope.recipients) == ("张三@例子.example", ("热线@city.example",))
 
 
 async def test_a_client_that_hangs_up_does_not_stop_the_store(places: Callable[..., Place]) -> None:
@@ -195,3 +195,37 @@ async def test_beyond_its_room_it_says_421(places: Callable[..., Place]) -> None
             return
         await asyncio.sleep(0.05)
     raise AssertionError("no room again")
+
+
+async def test_commands_may_come_several_at_once(places: Callable[..., Place]) -> None:
+    """RFC 2920: it is offered, and every command has its reply in its order."""
+    for protocol, hello in (("smtp", b"EHLO x"), ("lmtp", b"LHLO x")):
+        place = places(protocol)
+        await place.listener.open()
+        reader, writer = await asyncio.open_connection("127.0.0.1", place.listener.port)
+        await reader.readline()
+        writer.write(hello + b"\r\n")
+        offered = [await reader.readline()]
+        while offered[-1][3:4] == b"-":
+            offered.append(await reader.readline())
+        assert b"250-PIPELINING\r\n" in offered
+        writer.write(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<x@city.example>\r\nDATA\r\n")
+        assert [(await _reply(reader))[:3] for _ in range(3)] == ["250", "250", "354"]
+        writer.write(b"Subject: x\r\n\r\ny\r\n.\r\nRSET\r\nNOOP\r\n")
+        assert [(await _reply(reader))[:3] for _ in range(3)] == ["250"] * 3
+        writer.close()
+        assert len(place.taken) == 1
+
+
+@pytest.mark.parametrize(
+    "address", [b'"a b"@c.example', b"<a@[192.0.2.1]>", b"<@x.example:a@b.example>", b"<>", b"<a>"]
+)
+async def test_unusual_addresses_are_read_by_the_library(
+    places: Callable[..., Place], address: bytes
+) -> None:
+    """What is no ordinary address takes the longer way, and breaks nothing."""
+    place = places("smtp")
+    await place.listener.open()
+    replies = await place.talk(b"EHLO x", b"MAIL FROM:" + address, b"QUIT", replies=4)
+    assert replies[2][:3] in {"250", "501", "553"}
+    assert replies[3].startswith("221")

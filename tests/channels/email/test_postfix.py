@@ -13,8 +13,8 @@ import pytest
 from channels.base import Message
 from channels.email.handover import HandOver
 from channels.email.messenger import EmailMessenger
+from channels.email.parsed import Envelope
 from channels.email.settings import EmailSettings, ListenAt
-from channels.email.sorting import Envelope
 from normalizer.errors import StoreError, Unreachable
 from tests.acceptance.polling import eventually
 from tests.channels.email.servers import answers, free_port, open_folder
@@ -48,13 +48,16 @@ queue_run_delay = 1s
 """
 
 
-def _master(port: int) -> str:
+def _master(port: int, tls: int) -> str:
     """Return Debian's table of services with one listener on a port of ours, and no chroot."""
     lines = []
     for line in Path("/etc/postfix/master.cf").read_text().splitlines():
         words = line.split()
         if words[:2] == ["smtp", "inet"]:
             lines.append(f"127.0.0.1:{port} inet n - n - - smtpd")
+            if tls:
+                wrapped = "-o smtpd_tls_wrappermode=yes"
+                lines.append(f"127.0.0.1:{tls} inet n - n - - smtpd {wrapped}")
         elif len(words) >= 8 and not line.startswith(("#", " ")):
             lines.append(" ".join([*words[:4], "n", *words[5:]]))
         else:
@@ -63,15 +66,22 @@ def _master(port: int) -> str:
 
 
 @asynccontextmanager
-async def postfix(lmtp: int, out: int) -> AsyncIterator[int]:
-    """Run Postfix in a folder of its own; give its port."""
+async def postfix(lmtp: int, out: int, more: str = "", tls: int = 0) -> AsyncIterator[int]:
+    """Run Postfix in a folder of its own; give its port.
+
+    Args:
+        lmtp: Port where mails of the city are handed over.
+        out: Port that all others are carried to.
+        more: Further lines of its configuration.
+        tls: Port where TLS begins at once.
+    """
     port = free_port()
     with open_folder() as root:
         for each in ("etc", "queue", "data"):
             (root / each).mkdir()
         shutil.chown(root / "data", "postfix")
-        (root / "etc" / "master.cf").write_text(_master(port))
-        (root / "etc" / "main.cf").write_text(_MAIN.format(root=root, lmtp=lmtp, out=out))
+        (root / "etc" / "master.cf").write_text(_master(port, tls))
+        (root / "etc" / "main.cf").write_text(_MAIN.format(root=root, lmtp=lmtp, out=out) + more)
 
         def run(*command: str) -> None:
             subprocess.run(command, check=False, capture_output=True, timeout=60)

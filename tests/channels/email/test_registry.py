@@ -88,6 +88,16 @@ async def test_a_report_is_noted_once(world: World, registry: MailRegistry) -> N
     assert await registry.thread_of("20261122-999999-0") is None
 
 
+async def test_letters_of_the_last_hour_are_counted(world: World, registry: MailRegistry) -> None:
+    """Of one address and one account."""
+    for key, thread in (("1", "zs@qq.example"), ("2", "zs@qq.example"), ("3", "ls@qq.example")):
+        await world.intake.accept(letter(world, f"第{key}件事：路灯不亮", key, thread=thread))
+    assert await registry.letters_of("mailbox", "zs@qq.example") == 2
+    assert await registry.letters_of("other", "zs@qq.example") == 0
+    await world.clock.advance(3601, 3601)
+    assert await registry.letters_of("mailbox", "zs@qq.example") == 0
+
+
 async def test_what_bounced_is_told_by_text_message(world: World, registry: MailRegistry) -> None:
     """Where the citizen gave a telephone number, else by the next way."""
     phone = Requester(phone="+8613800138000", email="zs@qq.example")

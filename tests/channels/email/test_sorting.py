@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from channels.email.checking import Senders
 from channels.email.codec import understand
 from channels.email.limits import AnswerLimits
 from channels.email.own import OwnIds
-from channels.email.parsed import Job, Mail
+from channels.email.parsed import Envelope, Job, Mail
 from channels.email.settings import EmailSettings
-from channels.email.sorting import Envelope, Sorter, take_all
-from normalizer.errors import StoreError
+from channels.email.sorting import Sorter, take_all
+from normalizer.errors import Conflict, StoreError
 from tests.channels.email.fakes import FakeMessenger, FakeRegistry, Tickets
 from tests.channels.email.vectors import machines
 from tests.channels.email.vectors.building import OURS, Case, b64, mail, multipart, part
@@ -43,6 +44,7 @@ class Desk:
             self.registry,
             _read,
             AnswerLimits(lambda: self.seconds),
+            Senders(self.registry, None),
             self.messenger,
         )
 
@@ -151,6 +153,21 @@ async def test_a_sender_is_answered_three_times_and_then_once_an_hour(desk: Desk
         False,
     ]
     await desk.take(letter("别人的事", 20, sender=b"ls@163.example"), LS)
+    assert desk.tickets.taken[-1].acknowledge
+
+
+async def test_a_restart_forgives_nobody(desk: Desk) -> None:
+    """What was answered in the hour before this process began counts; an hour later it does not."""
+    desk.registry.letters["zs@qq.example"] = 2
+    for number in range(3):
+        await desk.take(letter(f"第{number}件事 {'甲乙丙'[number]}", number))
+    assert [i.acknowledge for i in desk.tickets.taken] == [True, False, False]
+    desk.registry.letters["ls@163.example"] = 20
+    await desk.take(letter("别人的事", 20, sender=b"ls@163.example"), LS)
+    assert not desk.tickets.taken[-1].acknowledge
+    desk.seconds = 3601.0
+    desk.registry.letters["ww@163.example"] = 20  # not asked for any more
+    await desk.take(letter("又一人", 21), Envelope(sender="ww@163.example"))
     assert desk.tickets.taken[-1].acknowledge
 
 
@@ -295,11 +312,13 @@ async def test_only_the_trusted_relay_is_believed() -> None:
     desk = Desk(trusted_relay="mx.city.example")
     theirs = b"Authentication-Results: mx.evil.example; spf=pass\n"
     ours = b"Authentication-Results: mx.city.example 1; spf=fail smtp.mailfrom=qq.example;\n dkim=none\n"
+    desk.registry.threads |= {f"20261123-00000{n}-0": "zs@qq.example" for n in range(9)}
     await desk.take(letter("甲", 1, extra=theirs + ours))
     await desk.take(letter("乙", 2, extra=theirs))
-    first, second = desk.tickets.taken
-    assert first.extra["authentication"] == "spf=fail smtp.mailfrom=qq.example; dkim=none"
-    assert "authentication" not in second.extra
+    assert len(desk.tickets.taken) == 2
+    ((event, data),) = desk.registry.notes.values()
+    assert event == "sender_checked"
+    assert data == {"authentication": "spf=fail smtp.mailfrom=qq.example; dkim=none"}
 
 
 async def test_a_forwarders_sender_does_not_hide_the_citizen(desk: Desk) -> None:
@@ -315,11 +334,14 @@ async def test_pieces_of_one_sender_keep_their_order(desk: Desk) -> None:
     assert [i.text for i in desk.tickets.taken] == [f"第{n}" for n in range(20)]
 
 
-async def test_a_fault_of_ours_keeps_the_mail_for_an_operator(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "fault", [ValueError("a bug"), RuntimeError("a bug"), Conflict("Message-ID", "used")]
+)
+async def test_a_fault_of_ours_keeps_the_mail_for_an_operator(desk: Desk, fault: Exception) -> None:
     """Neither lost nor brought for ever."""
 
     async def fails(_inbound: object) -> Any:
-        raise ValueError("a bug")
+        raise fault
 
     desk.sorter._accept = fails
     raw = letter("路灯不亮")
@@ -327,4 +349,4 @@ async def test_a_fault_of_ours_keeps_the_mail_for_an_operator(desk: Desk) -> Non
     ((_, kept, reason, held),) = desk.registry.aside
     assert kept == raw
     assert held
-    assert reason == "the gateway failed on it: ValueError"
+    assert reason == f"the gateway failed on it: {type(fault).__name__}"

@@ -1,5 +1,5 @@
 """All mails of the corpus."""
 
-from tests.channels.email.vectors import charsets, machines, quotes, shapes
+from tests.channels.email.vectors import charsets, clients, machines, quotes, shapes
 
-CASES = (*charsets.CASES, *shapes.CASES, *quotes.CASES, *machines.CASES)
+CASES = (*charsets.CASES, *clients.CASES, *shapes.CASES, *quotes.CASES, *machines.CASES)

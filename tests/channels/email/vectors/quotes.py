@@ -177,6 +177,10 @@ WHOLE = (
     ),
     _whole("a notice is quoted in a sentence", "物业公告里写道：下周停水三天。这合理吗？"),
     _whole("a notice with its day", "在2026年11月1日的公告里写道：\n下周停水三天。这合理吗？"),
+    _whole(
+        "a word on a line of its own",
+        "我的诉求如下\n原始邮件\n发件人: 某公司\n他们不回复，请查处。",
+    ),
     _whole("a list of dashes", "我的诉求：\n----\n路灯不亮\n----\n请修理"),
     _whole("a date at the head of a line", "2026年11月22日10:20，我在某路看到\n积水很深。"),
     _whole("a signature with a telephone", "路灯不亮。\n--\n张三\n13800138000"),
