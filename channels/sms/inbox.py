@@ -27,8 +27,8 @@ from normalizer.schema import Inbound, Requester, Value
 
 log = logging.getLogger(__name__)
 
-#: How often unfinished messages are looked through.
-_SWEEP_S = 1.0
+#: How often unfinished messages are looked through, and how often acts that are over.
+_SWEEP_S, _FORGET_S = 1.0, 10.0
 #: Pause before a message that the store refused is tried again, if the carrier does not repeat it.
 _AGAIN_S = 5.0
 
@@ -98,13 +98,16 @@ class Inbox:
 
     async def sweep(self) -> None:
         """Deliver for ever what is whole or has waited too long."""
+        forgot = self._time()
         while True:
             for group in list(self._acts.groups.values()):
                 try:
                     await self._look_after(group)
                 except GatewayError as error:
                     log.warning("sms.not_delivered", extra={"why": str(error)})
-            self._acts.forget(self._time())
+            if self._time() - forgot >= _FORGET_S:
+                forgot = self._time()
+                self._acts.forget(forgot)
             await asyncio.sleep(_SWEEP_S)
 
     async def take(self, piece: Piece) -> None:

@@ -100,11 +100,8 @@ class Link:
             TryLater: The link is down, or the carrier does not answer.
         """
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._up.wait()
-        except TimeoutError:
-            raise TryLater(f"the link is down: {self.why}") from None
+        if not self.up:
+            await self._wait()
         if not outgoing.urgent and (wait := self._free_at - loop.time()) > 0:
             await asyncio.sleep(wait)
         session = self._session
@@ -118,3 +115,11 @@ class Link:
         else:
             self._slower_s = 0.0
         return outcome
+
+    async def _wait(self) -> None:
+        """Return once the link is up. Raises `TryLater`."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._up.wait()
+        except TimeoutError:
+            raise TryLater(f"the link is down: {self.why}") from None

@@ -211,7 +211,10 @@ class _Reader:
 
     def octet(self, name: str) -> int:
         """Return an integer of one octet."""
-        return self.octets(name, 1)[0]
+        if self._at >= len(self._octets):
+            raise Malformed(name, "the PDU ends before it")
+        self._at += 1
+        return self._octets[self._at - 1]
 
     def octets(self, name: str, size: int) -> bytes:
         """Return so many octets."""

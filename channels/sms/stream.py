@@ -27,13 +27,16 @@ class Stream:
             Malformed: A length that cannot be; nothing behind it can be found any more.
         """
         self._held += octets
-        while len(self._held) >= 4:
-            length = int.from_bytes(self._held[:4], "big")
-            if not self._least <= length <= self._most:
-                can_be = f"{self._least} to {self._most} can be"
-                raise Malformed(self._field, f"{length} octets; {can_be}")
-            if len(self._held) < length:
-                return
-            message = bytes(self._held[:length])
-            del self._held[:length]
-            yield message
+        at = 0
+        try:
+            while len(self._held) - at >= 4:
+                length = int.from_bytes(self._held[at : at + 4], "big")
+                if not self._least <= length <= self._most:
+                    can_be = f"{self._least} to {self._most} can be"
+                    raise Malformed(self._field, f"{length} octets; {can_be}")
+                if len(self._held) - at < length:
+                    return
+                at += length
+                yield bytes(self._held[at - length : at])
+        finally:
+            del self._held[:at]  # once: each time would move all that is behind
