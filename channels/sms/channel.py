@@ -46,7 +46,9 @@ class Texting:
         self._folder = Path("var") / "sms"
         self._urgent: Callable[[str], bool] = lambda _text: False
         at = (settings.host or "", settings.port or 0)
-        self.link = Link(settings.name, at, _dialect(settings), timing or _timing(settings))
+        self.link = Link(
+            settings.name, at, _dialect(settings), timing or _timing(settings), settings.secured()
+        )
         self.messenger = Texts(self.link, _alphabet(settings), settings.most_segments)
 
     def heed(self, urgent: Callable[[str], bool]) -> None:

@@ -108,11 +108,13 @@ class Session:
 
     async def _login(self, reading: "asyncio.Task[None]") -> None:
         asking = asyncio.create_task(self._ask(lambda n: self._dialect.login(n, self._hands.now())))
-        await asyncio.wait({reading, asking}, return_when=asyncio.FIRST_COMPLETED)
-        if not asking.done():
+        try:
+            await asyncio.wait({reading, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                reading.result()
+            outcome = await asking
+        finally:
             asking.cancel()
-            reading.result()
-        outcome = await asking
         if outcome.result is not Result.OK:
             raise LoginRefused(f"login refused with code {outcome.code:#x}")
 
