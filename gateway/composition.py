@@ -135,7 +135,7 @@ def assemble(
     outlets["liaison"] = Outlet(alarm.queue, retry_for=timedelta(days=36_500))
     core = _core(base, dispatcher, alarm, Answering(_ways(settings, channels, speakers)))
     additions = Additions(core)
-    citizen = Citizen(core, base.public, additions)
+    citizen = Citizen(core, base.public, additions, speakers.get("notify:sms"))
     intake = Intake(core, Conversation(core, additions, citizen))
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
@@ -389,4 +389,5 @@ def _portal(base: Base, front: http.Front, citizen: Citizen, known: OpenIds) -> 
         ),
         remote=front.remote,
         bound=known.bound,
+        codes=citizen.codes,
     )

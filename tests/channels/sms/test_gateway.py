@@ -5,12 +5,14 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from config.load import load
 from gateway import plugins
 from gateway.app import App, build
 from gateway.demo import new_secret
+from gateway.links import query_code
 from gateway.store.base import Change, NewEvent
 from tests.channels.sms.world import message
 from tests.clock import START
@@ -21,6 +23,7 @@ instance: {{name: sms, region: suzhou}}
 http: {{host: 127.0.0.1, port: 0, public_url: "http://127.0.0.1:8345"}}
 store: {{url: "sqlite:///gateway.db"}}
 channels:
+  - {{kind: web, name: portal}}
   - {{kind: sms, name: mobile, protocol: smpp, number: "106912345", host: 127.0.0.1, port: {port},
       user: hotline, password: secret}}
 adapters:
@@ -130,3 +133,28 @@ async def test_what_became_of_an_answer_is_on_the_ticket(smsc: Smsc, app: App) -
     lamp = "埇桥区人民路18号的路灯坏了三盏"
     assert await events(lamp, "8613800138001", "DELIVRD") == ["delivered"]
     assert await events(lamp, "8613800138002", "UNDELIV") == ["undelivered"]
+
+
+async def test_a_lost_query_code_comes_by_text(smsc: Smsc, app: App) -> None:
+    """Number and telephone on the web, a code on the telephone, and the ticket is open."""
+    source = "8613800138003"
+    found = _NUMBER.search(await ask(smsc, "埇桥区人民路18号的路灯坏了三盏", source))
+    assert found is not None
+    mine = {"number": found[0], "phone": "13800138003"}
+    async with aiohttp.ClientSession(app.url) as browser:
+
+        async def post(path: str, **fields: str) -> str:
+            async with browser.post(path, data=fields) as answer:
+                assert answer.status == 200
+                return await answer.text()
+
+        texts = len(answers(smsc, source))
+        stranger = await post("/progress/code", **{**mine, "phone": "13900139000"})
+        assert await post("/progress/code", **mine) == stranger
+        await smsc.until(lambda: len(answers(smsc, source)) > texts)
+        (code,) = re.findall(r"(?<![0-9-])[0-9]{8}(?![0-9-])", answers(smsc, source)[-1])
+        shown = await post("/progress", number=found[0], code=code)
+        stored = await app.parts.base.store.ticket(found[0])
+    assert stored is not None
+    assert query_code(app.parts.base.store.secret, stored.ticket.id) in shown
+    assert answers(smsc, "8613900139000") == []
