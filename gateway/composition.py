@@ -36,7 +36,7 @@ from gateway.health import Health, Part, State
 from gateway.ids import new_id
 from gateway.late import InTime, Latecomers, Taking
 from gateway.letters import sounds_urgent
-from gateway.lodging import CarrierReports, lodge
+from gateway.lodging import CarrierReports, Recollection, lodge
 from gateway.mail import MailRegistry
 from gateway.metrics import Metrics
 from gateway.outbox.destination import Outlet
@@ -185,6 +185,7 @@ def _lend(
         beside,
         lambda text: sounds_urgent(text, base.force.rules.rulebook),
         CarrierReports(base.store, base.clock),
+        Recollection(base.store),
     )
     _equip(base, channels)
     _entrust(base, dispatcher, call_backs, channels)

@@ -2,12 +2,17 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from channels.base import Following, Heeding, Keeping
+from channels.base import Following, Heeding, Keeping, Recalling
+from gateway.additions import message_key
 from gateway.clock import Clock
 from gateway.store.base import Change, NewEvent, Store
+from gateway.talk.conversation import LOOK_BACK
+from normalizer.schema import Inbound
+from normalizer.text import storable
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +48,43 @@ class CarrierReports:
             log.warning("answer.undelivered", extra={"delivery": delivery, "state": state})
 
 
+class Recollection:
+    """Tells what the store holds of a conversation to a channel that a crash made forget."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def taken(self, inbound: Inbound) -> list[datetime]:
+        """Return when words equal to these were taken, as a ticket or as an event of one.
+
+        Raises:
+            StoreError: Nobody knows.
+        """
+        since = inbound.received_at - LOOK_BACK
+        earlier = await self._store.conversation(
+            inbound.channel, inbound.account, inbound.thread or "", since
+        )
+        same = message_key((inbound.key or "").rpartition(":")[0] + ":") or ""
+        words = storable(inbound.text)
+        found = [s.ticket.received_at for s in earlier if s.ticket.content.original == words]
+        for stored in earlier:
+            found += [e.at for e in stored.events if e.key is not None and e.key.startswith(same)]
+        return found
+
+
 def lodge(
     built: Sequence[tuple[str, str, object]],
     folder: Path,
     urgent: Callable[[str], bool],
     reports: CarrierReports,
+    memory: Recollection,
 ) -> None:
-    """Give the channels that ask for it a folder, an ear for emergencies, and a place for reports."""
+    """Give the channels that ask for it a folder, an ear, a memory, and a place for reports."""
     for kind, _, channel in built:
         if hasattr(channel, "keep_in"):
             cast("Keeping", channel).keep_in(folder / kind)
+        if hasattr(channel, "recall"):
+            cast("Recalling", channel).recall(memory.taken)
         if hasattr(channel, "heed"):
             cast("Heeding", channel).heed(urgent)
         if hasattr(channel, "follow"):

@@ -44,7 +44,7 @@ class Act:
     """A message that was, or is about to be, accepted."""
 
     slot: str
-    key: str
+    key: str  #: empty: the store was found to hold it already
     message_id: str
     digests: tuple[str, ...]
     at_s: float  #: when it came last
