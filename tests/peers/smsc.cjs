@@ -7,7 +7,7 @@ const fs = require('fs');
 const readline = require('readline');
 const smpp = require('smpp');
 
-const settings = { password: 'secret', throttle: 0, silent: false, refuse: 0, window: 10, limit: 1e9 };
+const settings = { password: 'secret', throttle: 0, silent: false, refuse: 0, window: 10, limit: 1e9, hold: false };
 const queue = [];
 const waiting = new Set();
 let session = null;
@@ -72,6 +72,10 @@ function bind(on, pdu) {
 
 function submitted(on, pdu) {
   if (settings.silent) return;
+  if (settings.hold) {
+    say({ event: 'held', text: pdu.short_message.message });
+    return;
+  }
   if (settings.throttle > 0) {
     settings.throttle -= 1;
     on.send(pdu.response({ command_status: smpp.ESME_RTHROTTLED }));

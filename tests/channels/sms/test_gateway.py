@@ -1,9 +1,12 @@
 """Citizens who write to a whole gateway from any telephone, and read what it answers."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -11,9 +14,9 @@ import pytest
 from config.load import load
 from gateway import plugins
 from gateway.app import App, build
-from gateway.demo import new_secret
 from gateway.links import query_code
 from gateway.store.base import Change, NewEvent
+from tests.acceptance.signing import OFFICE_SECRET, signed
 from tests.channels.sms.world import message
 from tests.clock import START
 from tests.peers.smsc import NODE, Smsc
@@ -25,7 +28,7 @@ store: {{url: "sqlite:///gateway.db"}}
 channels:
   - {{kind: web, name: portal}}
   - {{kind: sms, name: mobile, protocol: smpp, number: "106912345", host: 127.0.0.1, port: {port},
-      user: hotline, password: secret}}
+      user: hotline, password: secret, quiet_hours: "{quiet}"}}
 adapters:
   - {{kind: backoffice, name: backoffice, url: "http://127.0.0.1:9/events", secret: {key}}}
 liaison:
@@ -45,8 +48,11 @@ async def smsc() -> AsyncIterator[Smsc]:
 
 @pytest.fixture
 async def app(smsc: Smsc, tmp_path: Path) -> AsyncIterator[App]:
-    config = tmp_path / "gateway.yaml"
-    config.write_text(_CONFIG.format(port=smsc.port, key=new_secret()), encoding="utf-8")
+    """Yield a gateway whose quiet hours are now."""
+    config, now = tmp_path / "gateway.yaml", datetime.now(ZoneInfo("Asia/Shanghai"))
+    quiet = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=2):%H:%M}"
+    values = {"port": smsc.port, "key": OFFICE_SECRET, "quiet": quiet}
+    config.write_text(_CONFIG.format(**values), encoding="utf-8")
     gateway = await build(
         load(config), plugins.load("gateway.channels"), plugins.load("gateway.adapters")
     )
@@ -56,15 +62,16 @@ async def app(smsc: Smsc, tmp_path: Path) -> AsyncIterator[App]:
 
 
 def answers(smsc: Smsc, to: str) -> list[str]:
-    """Return the whole texts that a telephone has read, its parts joined."""
-    texts: list[str] = []
+    """Return the texts that a telephone has read as a whole, their parts joined."""
+    texts, begun = [], ""
     for sent in smsc.of("submit"):
         if sent["to"] != to:
             continue
-        place = int(sent["udh"][-2:], 16) if sent["udh"] else 1
-        if place == 1:
-            texts.append("")
-        texts[-1] += sent["text"]
+        total, place = bytes.fromhex(sent["udh"])[-2:] if sent["udh"] else (1, 1)
+        begun += sent["text"]
+        if place == total:
+            texts.append(begun)
+            begun = ""
     return texts
 
 
@@ -158,3 +165,52 @@ async def test_a_lost_query_code_comes_by_text(smsc: Smsc, app: App) -> None:
     assert stored is not None
     assert query_code(app.parts.base.store.secret, stored.ticket.id) in shown
     assert answers(smsc, "8613900139000") == []
+
+
+async def answered(app: App, number: str, text: str) -> None:
+    """Have the back office answer a ticket."""
+    event = {
+        "specversion": "1.0",
+        "id": f"answer-{number}",
+        "source": "office",
+        "type": "hotline.work.answered",
+        "time": datetime.now(UTC).isoformat(),
+        "datacontenttype": "application/json",
+        "data": {"number": number, "unit": "市城管局", "text": text},
+    }
+    body = json.dumps(event)
+    headers = {
+        **signed(OFFICE_SECRET, body, event["id"]),  # type: ignore[arg-type]  # it is a text
+        "content-type": "application/cloudevents+json",
+    }
+    async with (
+        aiohttp.ClientSession(app.url) as office,
+        office.post("/api/v1/backoffice/backoffice/events", data=body, headers=headers) as answer,
+    ):
+        assert answer.status == 202, await answer.text()
+
+
+async def test_quiet_hours_hold_all_but_emergencies(smsc: Smsc, app: App) -> None:
+    """At night an acknowledgement comes, and what is new of a fire; what is new of a lamp waits."""
+    lamp, fire = "8613800138004", "8613800138005"
+    numbers = []
+    for text, source in (
+        ("埇桥区人民路18号的路灯坏了三盏", lamp),
+        ("汴河中路88号三楼着火了，有老人被困出不来", fire),
+    ):
+        found = _NUMBER.search(await ask(smsc, text, source))
+        assert found is not None
+        numbers.append(found[0])
+    before = len(answers(smsc, fire))
+    await answered(app, numbers[0], "路灯已修好")
+    await answered(app, numbers[1], "消防救援人员已到场")
+    await smsc.until(lambda: len(answers(smsc, fire)) > before)
+    assert "已到场" in answers(smsc, fire)[-1]
+    assert not any("已修好" in text for text in answers(smsc, lamp))
+    waiting = [
+        d
+        for d in await app.parts.base.store.deliveries(("due",), 100)
+        if d.type == "hotline.answer.answered"
+    ]
+    assert len(waiting) == 1
+    assert waiting[0].due_at > datetime.now(UTC) + timedelta(hours=1)
