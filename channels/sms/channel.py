@@ -12,7 +12,7 @@ from channels.sms.cmpp_dialect import CmppDialect
 from channels.sms.dialect import Dialect
 from channels.sms.inbox import Account, Inbox, Needs, Taken, Urgent
 from channels.sms.link import Link
-from channels.sms.messenger import Texts, Told
+from channels.sms.messenger import Follower, Texts
 from channels.sms.session import Hands, Timing
 from channels.sms.settings import SmsSettings
 from channels.sms.smpp import Login
@@ -60,7 +60,7 @@ class Texting:
         """Ask this, after a crash, what the store holds; called before `run`."""
         self._taken = taken
 
-    def follow(self, tell: Told) -> None:
+    def follow(self, tell: Follower) -> None:
         """Tell what became of messages; called before `run`."""
         self.messenger.follow(tell)
 

@@ -1,4 +1,4 @@
-"""Messages on a stream, each beginning with its own length, as SMPP and CMPP have them."""
+"""Messages on a stream, each beginning with its own length, and their fields, as SMPP and CMPP have them."""
 
 from collections.abc import Iterator
 
@@ -40,3 +40,19 @@ class Stream:
                 yield bytes(self._held[at - length : at])
         finally:
             del self._held[:at]  # once: each time would move all that is behind
+
+
+class Reader:
+    """Reads a body field by field, from its beginning."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    def octets(self, name: str, size: int) -> bytes:
+        """Return so many octets. Raises `Malformed`."""
+        found = self._body[self._at : self._at + size]
+        if len(found) < size:
+            raise Malformed(name, "the message ends before it")
+        self._at += size
+        return found

@@ -280,12 +280,35 @@ def test_a_deliver_of_the_layout_is_read(version: Version) -> None:
     assert event.later == header(0x80000005, 9, bytes(range(1, 9)) + busy)
 
 
-def test_a_report_is_told() -> None:
-    """A DELIVER that is a report names the message by the number that SUBMIT_RESP gave."""
-    content = struct.pack(">Q7s10s10s32sI", 99, b"UNDELIV", b"2611230959", b"2611231000", b"13", 7)
+@pytest.mark.parametrize(
+    ("state", "final", "arrived"),
+    [
+        ("DELIVRD", True, True),
+        ("UNDELIV", True, False),
+        ("MA:0005", True, False),
+        ("CB:0053", True, False),
+        ("ACCEPTD", False, False),
+        ("UNKNOWN", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_report_is_told(state: str, final: bool, arrived: bool) -> None:
+    """A report names the message by SUBMIT_RESP's number; a network's code is the end of it, too."""
+    dates = b"26112309592611231000"
+    content = struct.pack(">Q7s20s32sI", 99, state.encode(), dates, b"13", 7)
     (event,) = dialect().feed(header(5, 9, deliver(1, "13800138000", content, wide=True, report=1)))
     assert isinstance(event, Told)
-    assert (event.report.message_id, event.report.state) == ("99", "UNDELIV")
+    report = event.report
+    assert (report.message_id, report.state) == ("99", state)
+    assert (report.final, report.arrived) == (final, arrived)
+
+
+def test_a_report_that_cannot_be_read_is_answered() -> None:
+    """It tells nothing and is taken, so that the gateway does not bring it for ever."""
+    (event,) = dialect().feed(header(5, 9, deliver(1, "13800138000", b"?", wide=True, report=1)))
+    assert isinstance(event, Told)
+    assert not event.report.final
+    assert event.reply == header(0x80000005, 9, (1).to_bytes(8, "big") + bytes(4))
 
 
 # Sessions -------------------------------------------------------------------------------------
