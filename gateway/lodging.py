@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 #: Events of a ticket: the citizen's telephone has an answer of ours, or will never have it.
 ARRIVED, NOT_ARRIVED = "delivered", "undelivered"
+#: The same of a duty telephone and an alarm.
+ALARM_ARRIVED, ALARM_NOT_ARRIVED = "alarm_delivered", "alarm_undelivered"
 
 
 class CarrierReports:
@@ -35,17 +37,22 @@ class CarrierReports:
         """
         known = await self._store.delivery(delivery)
         if known is None or known.ticket_id is None:
-            return  # an alarm, or the answer to a command
+            return  # the answer to a command
+        alarm = known.destination.startswith("notify:")
+        yes, no = (ALARM_ARRIVED, ALARM_NOT_ARRIVED) if alarm else (ARRIVED, NOT_ARRIVED)
         event = NewEvent(
             at=self._clock.now(),
-            event=ARRIVED if arrived else NOT_ARRIVED,
+            event=yes if arrived else no,
             by="carrier",
             data={"delivery": delivery, "state": state},
             key=f"report:{delivery}",
         )
         await self._store.change(Change(ticket_id=known.ticket_id, events=(event,)))
         if not arrived:
-            log.warning("answer.undelivered", extra={"delivery": delivery, "state": state})
+            # Behind an alarm the ladder goes on by itself; the duty telephone's number may be wrong.
+            name = "alarm.undelivered" if alarm else "answer.undelivered"
+            level = logging.ERROR if alarm else logging.WARNING
+            log.log(level, name, extra={"delivery": delivery, "state": state})
 
 
 class Recollection:

@@ -136,7 +136,7 @@ class Citizen:
         """
         return self.shown(await self._open(number, code, remote))
 
-    async def query_code(self, number: str, code: str, remote: str) -> str:
+    async def own_code(self, number: str, code: str, remote: str) -> str:
         """Return the ticket's own query code to who opens it with that or a temporary one.
 
         Raises:

@@ -114,7 +114,7 @@ class ProgressPages:
         """Open a ticket; a temporary code, which is of digits, is changed for its own."""
         tickets, remote = self._portal.tickets, self._portal.remote(request)
         ticket = await tickets.progress(number, code, remote)
-        own = await tickets.query_code(number, code, remote) if code.isdigit() else code
+        own = await tickets.own_code(number, code, remote) if code.isdigit() else code
         return _Shown(ticket, own, own != code)
 
     def sent(self, request: web.Request, number: str) -> web.Response:

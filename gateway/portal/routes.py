@@ -32,7 +32,7 @@ class Tickets(Protocol):
         """Return where the ticket stands. Raises `NotFound` or `TooMany`."""
         ...
 
-    async def query_code(self, number: str, code: str, remote: str) -> str:
+    async def own_code(self, number: str, code: str, remote: str) -> str:
         """Return the ticket's own query code. Raises as `progress` does."""
         ...
 

@@ -116,10 +116,10 @@ async def test_who_holds_the_telephone_gets_the_query_code_back(lost: Lost) -> N
     assert "temporary query code" in lost.carrier.sent[0][1].text
     assert len(lost.carrier.sent[0][1].text) <= 160
     number = lost.receipt.number
-    found = await lost.citizen.query_code(number, lost.carrier.code, HERE)
+    found = await lost.citizen.own_code(number, lost.carrier.code, HERE)
     assert found == lost.receipt.query_code
     with pytest.raises(NotFound):
-        await lost.citizen.query_code(number, "00000000", HERE)
+        await lost.citizen.own_code(number, "00000000", HERE)
 
 
 async def test_a_code_survives_a_restart(lost: Lost) -> None:

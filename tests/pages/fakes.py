@@ -134,7 +134,7 @@ class FakeCore:
         self._open(number, code)
         return self.shown
 
-    async def query_code(self, number: str, code: str, remote: str) -> str:
+    async def own_code(self, number: str, code: str, remote: str) -> str:
         """Return the ticket's own code."""
         self._open(number, code)
         return CODE

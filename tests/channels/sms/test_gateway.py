@@ -104,8 +104,13 @@ async def test_a_conversation_by_text(smsc: Smsc, app: App) -> None:
     assert [s.number for s in tickets] == [number]
 
 
-async def test_a_fire_by_text_calls_the_duty_phone(smsc: Smsc, app: App) -> None:
-    """The citizen reads what to dial; nobody acknowledges, and the duty telephone is told."""
+async def test_a_fire_by_text_calls_the_duty_phone(
+    smsc: Smsc, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The citizen reads what to dial; nobody acknowledges, and the duty telephone is told.
+
+    If that telephone cannot be reached, operators are.
+    """
     assert app.url
     told = await ask(smsc, "汴河中路88号三楼着火了，有老人被困出不来")
     assert "119" in told
@@ -113,6 +118,12 @@ async def test_a_fire_by_text_calls_the_duty_phone(smsc: Smsc, app: App) -> None
     assert "88号" in answers(smsc, "8613700000119")[0]
     alarms = [s for s in smsc.of("submit") if s["to"] == "8613700000119"]
     assert {s["priority"] for s in alarms} == {1}
+    for sent in alarms:
+        receipt = f"id:{sent['id']} sub:001 dlvrd:000 stat:UNDELIV err:001".encode().hex()
+        smsc.deliver({"id": sent["id"], "source": sent["to"], "esm": 4, "hex": receipt})
+    await smsc.until(lambda: "alarm.undelivered" in caplog.messages)
+    (stored,) = await app.parts.base.store.page("", 10)
+    assert "alarm_undelivered" in [event.event for event in stored.events]
 
 
 async def test_what_became_of_an_answer_is_on_the_ticket(smsc: Smsc, app: App) -> None:
