@@ -106,7 +106,7 @@ class Inbox:
         for task in self._telling:
             task.cancel()
         with contextlib.suppress(StoreError):  # it is logged, and the next start will ask the store
-            await self._journal.add(Line(op="end", slot="", at=self._time()))
+            await self._journal.add(Line(op="end", at=self._time()))
         await self._journal.close()
 
     def _living(self) -> Iterator[Line]:
@@ -146,7 +146,7 @@ class Inbox:
 
     def sure(self, digests: Sequence[str]) -> None:
         """Note that the carrier has our answers to these pieces."""
-        for line in self._acts.sure(digests):
+        if (line := self._acts.sure(digests)) is not None:
             self._journal.note(line)
 
     @asynccontextmanager

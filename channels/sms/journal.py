@@ -28,13 +28,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact. Which members it has depends on ``op``."""
 
     op: str  #: part, act, whole or sure; of spans: span, mark or end
-    slot: str  #: what the pieces of a message have in common
+    slot: str = ""  #: what the pieces of a message have in common
     at: float = 0.0  #: seconds since 1970
     piece: Piece | None = None  #: of a part
     until: float = 0.0  #: of a span
     key: str = ""  #: of an act
     message_id: str = ""  #: of an act
-    digests: tuple[str, ...] = ()  #: of an act's pieces
+    digests: tuple[str, ...] = ()  #: of an act's pieces; of the pieces that the carrier is sure of
 
 
 _LINE = msgspec.json.Decoder(Line)

@@ -34,8 +34,8 @@ class Spans:
         """Yield the spans that still count, and that all acts before now are in the journal."""
         self._spans = [span for span in self._spans if now_s - span[1] < LIFE_S]
         for at, until in self._spans:
-            yield Line(op="span", slot="", at=at, until=until)
-        yield Line(op="mark", slot="", at=now_s)
+            yield Line(op="span", at=at, until=until)
+        yield Line(op="mark", at=now_s)
 
     def any(self, now_s: float) -> bool:
         """Return whether repeats of messages of a span may still come."""
