@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from channels.base import Message
+from channels.sms.channel import plugin
+from config.load import load
 from tests.channels.sms.world import Gateway, message, running, texting, until
 from tests.peers.certificates import Authority
 from tests.peers.smsc import NODE, Smsc
@@ -121,3 +123,22 @@ def test_files_of_tls_are_looked_at_before_the_start(
     assert authority.path.exists()
     with pytest.raises(ValidationError, match=why):
         texting(2775, tmp_path, **{"tls": "implicit", **files})
+
+
+def test_files_are_looked_for_beside_the_configuration(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """A relative path in a section means the folder of the file that it stands in."""
+    authority.sign("ours")
+    config = tmp_path / "gateway.yaml"
+    config.write_text(
+        "instance: {name: sms, region: suzhou}\n"
+        "channels:\n"
+        "  - {kind: sms, name: mobile, protocol: smpp, number: '12345', host: h, port: 3550,\n"
+        "     user: u, password: p, tls: implicit, ca: authority.pem, certificate: ours.pem}\n"
+        "adapters: [{kind: backoffice, name: o, url: 'http://127.0.0.1:9/', secret: whsec_dGVzdA==}]\n"
+        "routes: [{name: rest, send: {to: o}}]\n",
+        encoding="utf-8",
+    )
+    (section,) = load(config).settings.channels
+    assert plugin.check(section).secured() is not None
