@@ -133,6 +133,17 @@ class Keeping(Protocol):
         ...
 
 
+class Recalling(Protocol):
+    """A channel whose carrier names no messages, and that may forget in a crash what it handed over."""
+
+    def recall(self, taken: Callable[[Inbound], Awaitable[Sequence[datetime]]]) -> None:
+        """Take what tells when words equal to a message's were taken in its conversation.
+
+        The beginning of the message's key, up to its last colon, is the same for equal words.
+        """
+        ...
+
+
 class Heeding(Protocol):
     """A channel that may make a message wait, unless it sounds like an emergency."""
 

@@ -14,12 +14,13 @@ from gateway.lifecycle import ALLOWED_FROM, Work, check_step, event_of
 from gateway.limits import contact_by
 from gateway.notices import how_to_rate, worked_on
 from gateway.portal.citizen import TOLD
+from gateway.ports import lane_of
 from gateway.problems import decoding_of, problem, problem_of
 from gateway.rules import work_rules
 from gateway.store.base import Change, NewDelivery, NewEvent, StoredTicket
 from gateway.talk.conversation import STOPPED
 from gateway.talk.receipts import CONVERSING
-from gateway.view import Public, publish
+from gateway.view import Public, publish, urgency_of
 from normalizer.errors import Malformed, NotAllowed, StoreError, Unauthorized
 from normalizer.number import is_number
 
@@ -114,6 +115,7 @@ class BackOffice:
                 )
             )
             if changed.written or changed.duplicate:
+                self._core.outbox.hand_over(changed.leased)
                 for answer in answers:
                     self._core.outbox.wake(answer.destination, answer.lane)
                 log.info("backoffice.step", extra={"step": step, "number": work.number})
@@ -129,9 +131,10 @@ class BackOffice:
         text = worked_on(stored.number, work.unit, work.text, language)
         if step == "answered" and came_by.kind in CONVERSING:
             scale = self._core.rules().pack.rating_scale
-            text += how_to_rate([each for each in RATINGS if each in scale], language)
+            text += "\n" + how_to_rate([each for each in RATINGS if each in scale], language)
         kind = f"hotline.answer.{event_of(step)}"
-        return self._core.answering.notice(came_by, kind, self._core.clock.now(), text)
+        lane = lane_of(urgency_of(stored.ticket, stored.events), verify=False)
+        return self._core.answering.notice(came_by, kind, self._core.clock.now(), lane, text)
 
     def _event(self, step: str, work: Work, stored: StoredTicket, key: str) -> NewEvent:
         now, rules = self._core.clock.now(), self._core.rules()

@@ -37,7 +37,7 @@ from gateway.health import Health, Part, State
 from gateway.ids import new_id
 from gateway.late import InTime, Latecomers, Taking
 from gateway.letters import sounds_urgent
-from gateway.lodging import CarrierReports, lodge
+from gateway.lodging import CarrierReports, Recollection, lodge
 from gateway.mail import MailRegistry
 from gateway.metrics import Metrics
 from gateway.outbox.destination import Outlet
@@ -144,7 +144,7 @@ def assemble(
     outlets["liaison"] = Outlet(alarm.queue, _FOR_EVER)
     core = _core(base, dispatcher, alarm, Answering(_ways(settings, channels, speakers)))
     additions = Additions(core)
-    citizen = Citizen(core, base.public, additions)
+    citizen = Citizen(core, base.public, additions, speakers.get("notify:sms"))
     reader = reader_of(core.rules, base.loaded)
     intake = Intake(core, Conversation(core, additions, citizen), reader)
     dispatcher.pace.behind = intake.behind
@@ -196,6 +196,7 @@ def _lend(
         beside,
         lambda text: sounds_urgent(text, base.force.rules.rulebook),
         CarrierReports(base.store, base.clock),
+        Recollection(base.store),
     )
     _equip(base, channels)
     _entrust(base, dispatcher, call_backs, channels)
@@ -400,4 +401,5 @@ def _portal(base: Base, front: http.Front, citizen: Citizen, known: OpenIds) -> 
         ),
         remote=front.remote,
         bound=known.bound,
+        codes=citizen.codes,
     )

@@ -2,17 +2,24 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from channels.base import Following, Heeding, Keeping
+from channels.base import Following, Heeding, Keeping, Recalling
+from gateway.additions import message_key
 from gateway.clock import Clock
 from gateway.store.base import Change, NewEvent, Store
+from gateway.talk.conversation import LOOK_BACK
+from normalizer.schema import Inbound
+from normalizer.text import storable
 
 log = logging.getLogger(__name__)
 
 #: Events of a ticket: the citizen's telephone has an answer of ours, or will never have it.
 ARRIVED, NOT_ARRIVED = "delivered", "undelivered"
+#: The same of a duty telephone and an alarm.
+ALARM_ARRIVED, ALARM_NOT_ARRIVED = "alarm_delivered", "alarm_undelivered"
 
 
 class CarrierReports:
@@ -30,17 +37,46 @@ class CarrierReports:
         """
         known = await self._store.delivery(delivery)
         if known is None or known.ticket_id is None:
-            return  # an alarm, or the answer to a command
+            return  # the answer to a command
+        alarm = known.destination.startswith("notify:")
+        yes, no = (ALARM_ARRIVED, ALARM_NOT_ARRIVED) if alarm else (ARRIVED, NOT_ARRIVED)
         event = NewEvent(
             at=self._clock.now(),
-            event=ARRIVED if arrived else NOT_ARRIVED,
+            event=yes if arrived else no,
             by="carrier",
             data={"delivery": delivery, "state": state},
             key=f"report:{delivery}",
         )
         await self._store.change(Change(ticket_id=known.ticket_id, events=(event,)))
         if not arrived:
-            log.warning("answer.undelivered", extra={"delivery": delivery, "state": state})
+            # Behind an alarm the ladder goes on by itself; the duty telephone's number may be wrong.
+            name = "alarm.undelivered" if alarm else "answer.undelivered"
+            level = logging.ERROR if alarm else logging.WARNING
+            log.log(level, name, extra={"delivery": delivery, "state": state})
+
+
+class Recollection:
+    """Tells what the store holds of a conversation to a channel that a crash made forget."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def taken(self, inbound: Inbound) -> list[datetime]:
+        """Return when words equal to these were taken, as a ticket or as an event of one.
+
+        Raises:
+            StoreError: Nobody knows.
+        """
+        since = inbound.received_at - LOOK_BACK
+        earlier = await self._store.conversation(
+            inbound.channel, inbound.account, inbound.thread or "", since
+        )
+        same = message_key((inbound.key or "").rpartition(":")[0] + ":") or ""
+        words = storable(inbound.text)
+        found = [s.ticket.received_at for s in earlier if s.ticket.content.original == words]
+        for stored in earlier:
+            found += [e.at for e in stored.events if e.key is not None and e.key.startswith(same)]
+        return found
 
 
 def lodge(
@@ -48,11 +84,14 @@ def lodge(
     folder: Path,
     urgent: Callable[[str], bool],
     reports: CarrierReports,
+    memory: Recollection,
 ) -> None:
-    """Give the channels that ask for it a folder, an ear for emergencies, and a place for reports."""
+    """Give the channels that ask for it a folder, an ear, a memory, and a place for reports."""
     for kind, _, channel in built:
         if hasattr(channel, "keep_in"):
             cast("Keeping", channel).keep_in(folder / kind)
+        if hasattr(channel, "recall"):
+            cast("Recalling", channel).recall(memory.taken)
         if hasattr(channel, "heed"):
             cast("Heeding", channel).heed(urgent)
         if hasattr(channel, "follow"):

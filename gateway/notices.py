@@ -171,6 +171,16 @@ def no_matter(language: str | None) -> str:
     return "We have no recent request of yours. Write to us, or send 查询 NUMBER CODE."
 
 
+def temporary(*, number: str, code: str, minutes: int, language: str) -> str:
+    """Return the text that brings a temporary query code; one message of 70 or 160 characters."""
+    if _speaks_chinese(language):
+        return f"工单{number}的临时查询码：{code}，{minutes}分钟内有效，请勿告诉他人。非本人操作请忽略。"
+    return (
+        f"Request {number}: temporary query code {code}, good for {minutes} minutes. "
+        "Tell it to nobody. If you did not ask for it, ignore this."
+    )
+
+
 def rated(number: str, language: str | None) -> str:
     """Return what is said to a citizen who has rated an answer."""
     if _speaks_chinese(language):

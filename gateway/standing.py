@@ -1,7 +1,7 @@
 """What a ticket and its events tell when its citizen takes a step."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +12,14 @@ from normalizer.schema import Attachment, Judged, Status, Ticket, Urgency
 
 #: States in which nothing more is expected to happen.
 OVER = (Status.CLOSED, Status.REFUSED, Status.WITHDRAWN)
+#: The event of a ticket whose citizen was sent a temporary query code, and how long that is good.
+CODE_SENT, CODE_GOOD_FOR = "code_sent", timedelta(minutes=10)
+
+
+def code_nonces(stored: StoredTicket, now: datetime) -> tuple[str, ...]:
+    """Return what the temporary query codes of a ticket that are good now are made with."""
+    sent = (event for event in stored.events if event.event == CODE_SENT)
+    return tuple(e.data["nonce"] for e in sent if timedelta() <= now - e.at < CODE_GOOD_FOR)
 
 
 def addition(

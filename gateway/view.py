@@ -44,8 +44,9 @@ STATUS_AFTER = {
     "withdrawn": Status.WITHDRAWN,
 }
 
-#: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes.
-INTERNAL = frozenset({"clustered", "stopped"})
+#: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes,
+#: whether duty telephones have its alarm.
+INTERNAL = frozenset({"clustered", "stopped", "alarm_delivered", "alarm_undelivered"})
 
 #: The member of an event's details that moves a limit, by the limit; the newest such event counts.
 MOVED_BY = {"contact_by": "contact_by", "finish_by": "until"}

@@ -44,7 +44,7 @@ class Act:
     """A message that was, or is about to be, accepted."""
 
     slot: str
-    key: str
+    key: str  #: empty: the store was found to hold it already
     message_id: str
     digests: tuple[str, ...]
     at_s: float  #: when it came last
@@ -99,9 +99,7 @@ class Acts:
             elif line.op == "whole":
                 self.groups.pop(line.slot, None)
             elif line.op == "sure":
-                act = self._acts.get(line.slot)
-                if act is not None:
-                    act.sure.update(act.digests)
+                self.sure(line.digests)
         for group in self.groups.values():
             group.heard_s = now_s
 
@@ -113,7 +111,7 @@ class Acts:
         for act in self._acts.values():
             yield act.line
             if act.is_sure:
-                yield Line(op="sure", slot=act.slot)
+                yield Line(op="sure", digests=act.digests)
 
     def add(self, piece: Piece, now_s: float) -> tuple[Group, Line | None]:
         """Put a part to its group; the line to keep it by, None for one that is there already.
@@ -171,15 +169,18 @@ class Acts:
         for digest in act.digests:
             self._slots[digest] = act.slot
 
-    def sure(self, digests: Iterable[str]) -> Iterator[Line]:
-        """Note that the carrier knows that we have these pieces; yield what the journal should know."""
+    def sure(self, digests: Iterable[str]) -> Line | None:
+        """Note that the carrier knows that we have these pieces; return what the journal should know.
+
+        One line for all of them: a busy carrier learns of thousands with a heartbeat.
+        """
+        new = []
         for digest in digests:
             act = self._acts.get(self._slots.get(digest, ""))
-            if act is None or act.is_sure:
-                continue
-            act.sure.add(digest)
-            if act.is_sure:
-                yield Line(op="sure", slot=act.slot)
+            if act is not None and digest not in act.sure:
+                act.sure.add(digest)
+                new.append(digest)
+        return Line(op="sure", digests=tuple(new)) if new else None
 
     def forget(self, now_s: float) -> None:
         """Let go of acts whose repeats are not to be expected any more."""

@@ -10,9 +10,9 @@ from channels.sms.cloud import CloudPushes
 from channels.sms.cmpp import Version
 from channels.sms.cmpp_dialect import CmppDialect
 from channels.sms.dialect import Dialect
-from channels.sms.inbox import Account, Inbox
+from channels.sms.inbox import Account, Inbox, Needs, Taken, Urgent
 from channels.sms.link import Link
-from channels.sms.messenger import Texts, Told
+from channels.sms.messenger import Follower, Texts
 from channels.sms.session import Hands, Timing
 from channels.sms.settings import SmsSettings
 from channels.sms.smpp import Login
@@ -44,16 +44,23 @@ class Texting:
         self._settings = settings
         self._now = now
         self._folder = Path("var") / "sms"
-        self._urgent: Callable[[str], bool] = lambda _text: False
+        self._urgent: Urgent = lambda _text: False
+        self._taken: Taken | None = None
         at = (settings.host or "", settings.port or 0)
-        self.link = Link(settings.name, at, _dialect(settings), timing or _timing(settings))
+        self.link = Link(
+            settings.name, at, _dialect(settings), timing or _timing(settings), settings.secured()
+        )
         self.messenger = Texts(self.link, _alphabet(settings), settings.most_segments)
 
-    def heed(self, urgent: Callable[[str], bool]) -> None:
+    def heed(self, urgent: Urgent) -> None:
         """Neither slow nor hold what sounds like an emergency; called before `run`."""
         self._urgent = urgent
 
-    def follow(self, tell: Told) -> None:
+    def recall(self, taken: Taken) -> None:
+        """Ask this, after a crash, what the store holds; called before `run`."""
+        self._taken = taken
+
+    def follow(self, tell: Follower) -> None:
         """Tell what became of messages; called before `run`."""
         self.messenger.follow(tell)
 
@@ -75,7 +82,8 @@ class Texting:
             alphabet=_alphabet(settings),
             combine_s=settings.combine_for.total_seconds(),
         )
-        inbox = Inbox(account, self._folder, self._now, self._tell, self._urgent)
+        needs = Needs(now=self._now, tell=self._tell, urgent=self._urgent, taken=self._taken)
+        inbox = Inbox(account, self._folder, needs)
         await inbox.open(accept)
         hands = Hands(
             take=inbox.take, report=self.messenger.reported, sure=inbox.sure, now=self._now

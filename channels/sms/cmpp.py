@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum, IntEnum
 
-from channels.sms.stream import Stream
+from channels.sms.stream import Reader, Stream
 from normalizer.errors import Malformed
 from normalizer.schema import Value
 
@@ -355,20 +355,8 @@ def _result_size(version: Version) -> int:
     return 4 if version.wide else 1
 
 
-class _Reader:
-    """Reads a body from its beginning."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._at = 0
-
-    def octets(self, name: str, size: int) -> bytes:
-        """Return so many octets. Raises `Malformed`."""
-        found = self._octets[self._at : self._at + size]
-        if len(found) < size:
-            raise Malformed(name, "the message ends before it")
-        self._at += size
-        return found
+class _Reader(Reader):
+    """Reads the fields of CMPP."""
 
     def number(self, name: str, size: int) -> int:
         """Return an integer."""
@@ -380,7 +368,7 @@ class _Reader:
 
     def rest(self) -> str:
         """Return what is left as a string."""
-        return self._octets[self._at :].partition(b"\0")[0].decode("ascii", "replace")
+        return self._body[self._at :].partition(b"\0")[0].decode("ascii", "replace")
 
 
 def _fixed(value: str, size: int) -> bytes:

@@ -7,7 +7,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from channels.sms import cmpp
-from channels.sms.cmpp import RESPONSE, Command, Connect, Frame, Frames, Submit, Submitted, Version
+from channels.sms.cmpp import (
+    RESPONSE,
+    Command,
+    Connect,
+    Frame,
+    Frames,
+    Report,
+    Submit,
+    Submitted,
+    Version,
+)
 from channels.sms.dialect import Answered, Asked, Came, Event, Outcome, Outgoing, Result, Told
 from channels.sms.pieces import Piece, split_header
 from channels.sms.receipts import DeliveryReport
@@ -23,6 +33,9 @@ _FLOW = 8
 _OTHER = 9
 #: 13: wrong Dest_terminal_Id; no other result is the fault of this one message.
 _NEVER = frozenset({13})
+#: States of a report after which another may come. Every other is the end: what failed has the code
+#: of the network that refused it, ``MA:xxxx``, ``CB:xxxx`` … (V2.0 section 7.4.5.1, page 19).
+_UNDER_WAY = frozenset({"", "ENROUTE", "ACCEPTD", "UNKNOWN"})
 
 
 class CmppDialect:
@@ -148,8 +161,12 @@ class CmppDialect:
                 report = cmpp.report_of(deliver.content)
             except Malformed:
                 log.warning("sms.report_unreadable", extra={"octets": len(deliver.content)})
-                return Told(report=DeliveryReport(message_id="", state="UNKNOWN"), reply=taken)
-            told = DeliveryReport(message_id=str(report.message_id), state=report.state)
+                report = Report(message_id=0, state="UNKNOWN")
+            told = DeliveryReport(
+                message_id=str(report.message_id),
+                state=report.state,
+                final=report.state not in _UNDER_WAY,
+            )
             return Told(report=told, reply=taken)
         part, octets = None, deliver.content
         if deliver.udhi:

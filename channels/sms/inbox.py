@@ -2,13 +2,17 @@
 
 `Inbox.take` returns once a piece may be answered: a message of one piece is a ticket then, a part
 of a longer one is on the disk, and the part that makes it whole has made the ticket.
+
+A message of one piece is forced to the disk once, by the store. What the journal should know of it
+may be lost in a crash; the store is asked then.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +24,7 @@ from channels.sms.acts import Act, Acts, Group, slot_of
 from channels.sms.flood import Flood
 from channels.sms.journal import Journal, Line
 from channels.sms.pieces import Piece
+from channels.sms.spans import Spans
 from channels.sms.text import Alphabet, decode
 from normalizer.errors import Conflict, GatewayError, StoreError
 from normalizer.phone import to_e164
@@ -27,8 +32,8 @@ from normalizer.schema import Inbound, Requester, Value
 
 log = logging.getLogger(__name__)
 
-#: How often unfinished messages are looked through.
-_SWEEP_S = 1.0
+#: How often unfinished messages are looked through, and how often acts that are over.
+_SWEEP_S, _FORGET_S = 1.0, 10.0
 #: Pause before a message that the store refused is tried again, if the carrier does not repeat it.
 _AGAIN_S = 5.0
 
@@ -38,6 +43,8 @@ _SHORT_S = 10.0
 
 Tell = Callable[[str, str], Awaitable[None]]
 Urgent = Callable[[str], bool]
+#: Tells when words equal to a message's were taken in its conversation.
+Taken = Callable[[Inbound], Awaitable[Sequence[datetime]]]
 
 
 class Account(Value, frozen=True, kw_only=True):
@@ -51,31 +58,33 @@ class Account(Value, frozen=True, kw_only=True):
     area_code: str | None = None
 
 
+class Needs(Value, frozen=True, kw_only=True):
+    """What an inbox works with."""
+
+    now: Callable[[], datetime]
+    #: Tells a citizen an answer that is not stored with a ticket, best effort.
+    tell: Tell
+    urgent: Urgent = lambda _text: False  #: whether a text sounds like an emergency
+    #: None: nobody can be asked, so that every act is forced into the journal.
+    taken: Taken | None = None
+
+
 class Inbox:
     """Takes the pieces of one account.
 
     Args:
         account: Whose.
         folder: Where the journal is kept.
-        now: The time.
-        tell: Tells a citizen an answer that is not stored with a ticket, best effort.
-        urgent: Whether a text sounds like an emergency.
+        needs: What it works with.
     """
 
-    def __init__(
-        self,
-        account: Account,
-        folder: Path,
-        now: Callable[[], datetime],
-        tell: Tell,
-        urgent: Urgent = lambda _text: False,
-    ) -> None:
-        self._urgent = urgent
+    def __init__(self, account: Account, folder: Path, needs: Needs) -> None:
+        self._needs = needs
         self._account = account
-        self._now = now
-        self._tell = tell
+        self._now = needs.now
         self._acts = Acts()
-        self._journal = Journal(folder / f"{account.name}.journal", self._acts.lines)
+        self._spans = Spans()
+        self._journal = Journal(folder / f"{account.name}.journal", self._living)
         self._locks: dict[str, asyncio.Lock] = {}
         self._users: Counter[str] = Counter()
         self._tried: dict[str, float] = {}  #: when the store refused a whole group
@@ -87,24 +96,38 @@ class Inbox:
         """Read what an earlier run left. Raises `StoreError`."""
         self._accept = accept
         lines = await asyncio.to_thread(self._journal.read)
-        self._acts.load(lines, self._time())
+        now = self._time()
+        self._acts.load(lines, now)
+        self._spans.load(lines, now)
         await self._journal.open()
 
     async def close(self) -> None:
         """Write what is to be written."""
         for task in self._telling:
             task.cancel()
+        with contextlib.suppress(StoreError):  # it is logged, and the next start will ask the store
+            await self._journal.add(Line(op="end", at=self._time()))
         await self._journal.close()
+
+    def _living(self) -> Iterator[Line]:
+        """Yield what the journal must hold."""
+        yield from self._acts.lines()
+        yield from self._spans.lines(self._time())
 
     async def sweep(self) -> None:
         """Deliver for ever what is whole or has waited too long."""
+        forgot = self._time()
         while True:
             for group in list(self._acts.groups.values()):
                 try:
                     await self._look_after(group)
                 except GatewayError as error:
                     log.warning("sms.not_delivered", extra={"why": str(error)})
-            self._acts.forget(self._time())
+            with contextlib.suppress(StoreError):  # logged
+                await self._journal.settle()
+            if self._time() - forgot >= _FORGET_S:
+                forgot = self._time()
+                self._acts.forget(forgot)
             await asyncio.sleep(_SWEEP_S)
 
     async def take(self, piece: Piece) -> None:
@@ -123,7 +146,7 @@ class Inbox:
 
     def sure(self, digests: Sequence[str]) -> None:
         """Note that the carrier has our answers to these pieces."""
-        for line in self._acts.sure(digests):
+        if (line := self._acts.sure(digests)) is not None:
             self._journal.note(line)
 
     @asynccontextmanager
@@ -169,7 +192,7 @@ class Inbox:
         return combine_s
 
     def _sounds(self, pieces: Sequence[Piece]) -> bool:
-        return self._urgent(text_of(pieces, self._account.alphabet)[0])
+        return self._needs.urgent(text_of(pieces, self._account.alphabet)[0])
 
     async def _finish(self, group: Group) -> None:
         """Deliver a group, whole or not, and let go of it."""
@@ -190,7 +213,10 @@ class Inbox:
         """Accept a message. Raises `StoreError`."""
         if self._accept is None:
             raise StoreError("the channel is not open")
-        act = await self._act(slot, pieces)
+        digests = tuple(piece.digest for piece in pieces)
+        act = self._known(slot, pieces, digests) or await self._new(slot, pieces, digests)
+        if not act.key:
+            return
         inbound = self._inbound(act, pieces)
         try:
             receipt = await self._accept(inbound)
@@ -201,29 +227,51 @@ class Inbox:
             receipt = await self._accept(msgspec.structs.replace(inbound, key=again))
         self._answer(inbound, receipt)
 
-    async def _act(self, slot: str, pieces: list[Piece]) -> Act:
-        """Return the act that a message is, on the disk if only the disk knows it again."""
+    def _known(self, slot: str, pieces: Sequence[Piece], digests: tuple[str, ...]) -> Act | None:
+        """Return the act of which a message is the carrier's repeat."""
         now = self._time()
-        digests = tuple(piece.digest for piece in pieces)
-        named = all(piece.carrier_id is not None for piece in pieces)
-        known = self._acts.known(slot, digests, now, named=named)
+        known = self._acts.known(slot, digests, now, named=_named(pieces))
         if known is not None:
             known.at_s = now
-            return known
-        raw = b"".join(piece.raw for piece in pieces)
+        return known
+
+    async def _new(self, slot: str, pieces: Sequence[Piece], digests: tuple[str, ...]) -> Act:
+        """Return the act that a message is, on the disk if only the disk knows it again.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        now, named, alone = self._time(), _named(pieces), len(pieces) == 1
         said = hashlib.sha256("\n".join(digests).encode()).hexdigest()
         if named:
             name = str(pieces[0].carrier_id)
             act = Act(slot, f"{name}:{said[:32]}", name, digests, now)
         else:
+            raw = b"".join(piece.raw for piece in pieces)
             name = f"sha256:{hashlib.sha256(raw).hexdigest()}"
             act = Act(slot, f"{said[:32]}:{now:.6f}", name, digests, now)
+        # The store finds a message by its sender.
+        asked = alone and bool(pieces[0].source) and self._needs.taken is not None
+        if asked and not named and await self._was_taken(act, pieces):
+            act.key = ""
         self._acts.keep(act)
-        if not named or len(pieces) > 1:
+        if named and alone:
+            return act
+        if asked and act.key:
+            self._journal.note(act.line)
+        else:
             await self._journal.add(act.line)
         return act
 
-    def _inbound(self, act: Act, pieces: list[Piece]) -> Inbound:
+    async def _was_taken(self, act: Act, pieces: Sequence[Piece]) -> bool:
+        """Return whether the store holds a message of which a crash lost the act. Raises `StoreError`."""
+        now = self._time()
+        if self._needs.taken is None or not self._spans.any(now):
+            return False
+        moments = await self._needs.taken(self._inbound(act, pieces))
+        return any(self._spans.hold(at.timestamp(), now) for at in moments)
+
+    def _inbound(self, act: Act, pieces: Sequence[Piece]) -> Inbound:
         first, account = pieces[0], self._account
         text, sure = text_of(pieces, account.alphabet)
         readable = sure and all(piece.readable for piece in pieces)
@@ -255,10 +303,15 @@ class Inbox:
         task.add_done_callback(self._telling.discard)
 
     async def _told(self, to: str, text: str) -> None:
-        await self._tell(to, text)
+        await self._needs.tell(to, text)
 
     def _time(self) -> float:
         return self._now().timestamp()
+
+
+def _named(pieces: Sequence[Piece]) -> bool:
+    """Return whether the carrier gave all of them ids."""
+    return all(piece.carrier_id is not None for piece in pieces)
 
 
 def text_of(pieces: Sequence[Piece], alphabet: Alphabet) -> tuple[str, bool]:

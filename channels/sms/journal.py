@@ -1,7 +1,7 @@
 """What a text channel must still know after a crash: parts of unfinished messages, and recent acts.
 
-One file of lines, each a JSON object. A line is on the disk before anything that relies on it is
-answered; several that come together are forced to the disk together. The file is written anew,
+One file of lines, each a JSON object. A line that nothing else holds is on the disk before anything
+that relies on it is answered; several that come together are forced to the disk together. The file is written anew,
 with what still counts, when it is opened and when it has grown.
 """
 
@@ -27,13 +27,14 @@ _GROWN = 4 << 20
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One fact. Which members it has depends on ``op``."""
 
-    op: str  #: part, act, whole or sure
-    slot: str  #: what the pieces of a message have in common
+    op: str  #: part, act, whole or sure; of spans: span, mark or end
+    slot: str = ""  #: what the pieces of a message have in common
     at: float = 0.0  #: seconds since 1970
     piece: Piece | None = None  #: of a part
+    until: float = 0.0  #: of a span
     key: str = ""  #: of an act
     message_id: str = ""  #: of an act
-    digests: tuple[str, ...] = ()  #: of an act's pieces
+    digests: tuple[str, ...] = ()  #: of an act's pieces; of the pieces that the carrier is sure of
 
 
 _LINE = msgspec.json.Decoder(Line)
@@ -55,8 +56,10 @@ class Journal:
         self._path = path
         self._living = living
         self._file: BinaryIO | None = None
-        self._waiting: list[tuple[bytes, asyncio.Future[None] | None]] = []
+        self._waiting: list[bytes] = []
+        self._asking: list[asyncio.Future[None]] = []  #: wait for all that is waiting
         self._writer: asyncio.Task[None] | None = None
+        self._spoilt = False  #: lines that count may be missing: the file is to be written anew
         self._size = 0
         self._limit = grown
 
@@ -95,6 +98,8 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is waiting and let go of the file."""
+        with contextlib.suppress(StoreError):  # logged
+            await self.settle()
         while self._writer is not None and not self._writer.done():
             await asyncio.wait([self._writer])
         if self._file is not None:
@@ -103,56 +108,62 @@ class Journal:
 
     async def add(self, line: Line) -> None:
         """Return once a line is on the disk. Raises `StoreError`."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._put(line, done)
-        await done
+        self._waiting.append(_encoded(line))
+        await self._force()
 
     def note(self, line: Line) -> None:
-        """Add a line that may be lost in a crash without harm."""
-        self._put(line, None)
+        """Add a line that may be lost in a crash; it goes to the disk with the next that may not."""
+        self._waiting.append(_encoded(line))
 
-    def _put(self, line: Line, done: asyncio.Future[None] | None) -> None:
-        self._waiting.append((msgspec.json.encode(line) + b"\n", done))
+    async def settle(self) -> None:
+        """Return once what was noted is on the disk. Raises `StoreError`."""
+        if self._waiting or self._spoilt:
+            await self._force()
+
+    async def _force(self) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking.append(done)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
+        await done
 
     async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
+        while self._asking:
+            octets, self._waiting = b"".join(self._waiting), []
+            asking, self._asking = self._asking, []
             error: StoreError | None = None
             try:
-                octets = b"".join(each for each, _ in batch)
-                force = any(done is not None for _, done in batch)
-                await asyncio.to_thread(self._append, octets, force)
+                await asyncio.to_thread(self._append, octets)
             except StoreError as failed:
-                error = failed
-            for _, done in batch:
-                if done is None or done.done():
+                error, self._spoilt = failed, True
+                log.warning("sms.journal.not_written", extra={"why": str(error)})
+            for done in asking:
+                if done.done():
                     continue
                 if error is None:
                     done.set_result(None)
                 else:
                     done.set_exception(StoreError(str(error)))
-            if error is None and self._size > self._limit and not self._waiting:
+            if error is None and (self._spoilt or self._size > self._limit):
                 await self._shrink()
 
     async def _shrink(self) -> None:
         """Write the file anew; while that is done nobody adds to it."""
         try:
             await asyncio.to_thread(self._rewrite, list(self._living()))
+            self._spoilt = False
         except StoreError as error:
             log.warning("sms.journal.not_shrunk", extra={"why": str(error)})
         self._limit = max(self._grown, 2 * self._size)
 
-    def _append(self, octets: bytes, force: bool) -> None:
+    def _append(self, octets: bytes) -> None:
         try:
             if self._file is None:
                 raise StoreError(f"{self._path}: the journal is not open")
             before = self._size
             try:
                 _write_all(self._file, octets)
-                if force:
-                    os.fdatasync(self._file.fileno())
+                os.fdatasync(self._file.fileno())
             except OSError:
                 # Half a line would join the next one.
                 with contextlib.suppress(OSError):
@@ -163,7 +174,7 @@ class Journal:
             raise StoreError(f"{self._path}: cannot be written: {error.strerror}") from error
 
     def _rewrite(self, lines: list[Line]) -> None:
-        octets = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        octets = b"".join(map(_encoded, lines))
         new = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -181,6 +192,10 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file, self._size = file, len(octets)
+
+
+def _encoded(line: Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
 def _write_all(file: BinaryIO, octets: bytes) -> None:

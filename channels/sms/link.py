@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable
 
 from channels.sms.dialect import Dialect, Outcome, Outgoing, Result
+from channels.sms.secure import why_not
 from channels.sms.session import Hands, LinkLost, LoginRefused, Session, Timing
 from normalizer.errors import TryLater
 
@@ -27,15 +29,22 @@ class Link:
         at: Host and port of the carrier.
         dialect: Makes the protocol of a new connection.
         timing: The clocks.
+        tls: What secures the connection; None: nothing.
     """
 
     def __init__(
-        self, name: str, at: tuple[str, int], dialect: Callable[[], Dialect], timing: Timing
+        self,
+        name: str,
+        at: tuple[str, int],
+        dialect: Callable[[], Dialect],
+        timing: Timing,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._name = name
         self._at = at
         self._dialect = dialect
         self._timing = timing
+        self._tls = tls
         self._session: Session | None = None
         self._up = asyncio.Event()
         self._free_at = 0.0  #: loop time before which the carrier wants nothing
@@ -79,11 +88,11 @@ class Link:
         host, port = self._at
         try:
             async with asyncio.timeout(self._timing.connect_s):
-                streams = await asyncio.open_connection(host, port)
+                streams = await asyncio.open_connection(host, port, ssl=self._tls)
         except TimeoutError:
             raise LinkLost("no connection in time") from None
         except OSError as error:
-            raise LinkLost(f"no connection: {error.strerror or type(error).__name__}") from None
+            raise LinkLost(why_not(error)) from None
         self._session = Session(self._dialect(), streams, self._timing, hands)
         await self._session.run(self._ready)
 
@@ -100,11 +109,8 @@ class Link:
             TryLater: The link is down, or the carrier does not answer.
         """
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._up.wait()
-        except TimeoutError:
-            raise TryLater(f"the link is down: {self.why}") from None
+        if not self.up:
+            await self._wait()
         if not outgoing.urgent and (wait := self._free_at - loop.time()) > 0:
             await asyncio.sleep(wait)
         session = self._session
@@ -118,3 +124,11 @@ class Link:
         else:
             self._slower_s = 0.0
         return outcome
+
+    async def _wait(self) -> None:
+        """Return once the link is up. Raises `TryLater`."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._up.wait()
+        except TimeoutError:
+            raise TryLater(f"the link is down: {self.why}") from None

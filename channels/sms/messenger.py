@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -29,7 +30,7 @@ _PATIENCE_S = 10.0
 
 
 #: Told the key of a message, whether the telephone has it, and the carrier's word for its state.
-Told = Callable[[str, bool, str], Awaitable[None]]
+Follower = Callable[[str, bool, str], Awaitable[None]]
 
 
 class _Sent(Value, frozen=True, kw_only=True):
@@ -57,14 +58,15 @@ class Texts:
         self._link = link
         self._alphabet = alphabet
         self._most = most
-        self._references = itertools.cycle(range(256))
+        # Not from the same one at each start: a telephone may still wait for parts of the last run.
+        self._references = map((0xFF).__and__, itertools.count(secrets.randbelow(256)))
         self._sent: OrderedDict[str, _Sent] = OrderedDict()
         #: The message, and the id as it was answered, of each form of an id.
         self._awaited: OrderedDict[str, tuple[str, str]] = OrderedDict()
-        self._tell: Told = _nobody
+        self._tell: Follower = _nobody
         self._telling: set[asyncio.Future[None]] = set()
 
-    def follow(self, tell: Told) -> None:
+    def follow(self, tell: Follower) -> None:
         """Take who is to be told what became of messages; called once, before anything else."""
         self._tell = tell
 

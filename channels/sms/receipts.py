@@ -13,20 +13,18 @@ _ID = re.compile(rb"\bid:\s*([^\s]+)", re.IGNORECASE)
 _STATE = re.compile(rb"\bstat:\s*([A-Za-z_]+)", re.IGNORECASE)
 _ERROR = re.compile(rb"\berr:\s*([^\s]+)", re.IGNORECASE)
 #: States after which nothing more comes.
-FINAL = frozenset({"DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "REJECTD"})
+_FINAL = frozenset({"DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "REJECTD"})
+#: Words that some centres write out, cut to seven letters.
+_SPELT_OUT = {"DELIVER": "DELIVRD", "REJECTE": "REJECTD", "ACCEPTE": "ACCEPTD"}
 
 
 class DeliveryReport(Value, frozen=True, kw_only=True):
     """What became of a message that we sent."""
 
     message_id: str
-    state: str  #: a word of SMPP 3.4 appendix B, in capitals
+    state: str  #: a word of SMPP 3.4 appendix B or of the carrier, in capitals, seven at most
     error: str = ""
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state in FINAL
+    final: bool  #: whether nothing more will come
 
     @property
     def arrived(self) -> bool:
@@ -44,12 +42,17 @@ def report_of(message: ShortMessage) -> DeliveryReport | None:
         return None
     state = message.parameter(Tag.MESSAGE_STATE)
     told = _STATE.search(text)
-    word = STATES.get(state[0], "UNKNOWN") if state else ""
+    if state:
+        word = STATES.get(state[0], "UNKNOWN")
+    else:
+        word = told[1].decode("ascii").upper()[:7] if told else "UNKNOWN"
+    word = _SPELT_OUT.get(word, word)
     error = _ERROR.search(text)
     return DeliveryReport(
         message_id=octets.decode("ascii", "replace"),
-        state=word or (told[1].decode("ascii").upper()[:7] if told else "UNKNOWN"),
+        state=word,
         error=error[1].decode("ascii", "replace") if error else "",
+        final=word in _FINAL,
     )
 
 

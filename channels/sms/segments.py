@@ -5,15 +5,13 @@ Source: 3GPP TS 23.040 section 9.2.3.24.1 (concatenation, 8-bit reference) and 9
 153 or 67.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
-from channels.sms.text import Alphabet, gsm7_octets
+from channels.sms.text import ESCAPE, Alphabet, gsm7_octets
 from normalizer.schema import Value
 
 DEFAULT_CODING, UCS2_CODING = 0, 8
-#: Longest single message and longest part, in septets and in octets.
-_SEPTETS = (160, 153)
-_OCTETS = (140, 134)
 #: What stands at the end of a text that was cut.
 _MORE = "…"
 
@@ -43,18 +41,21 @@ def segments(
         alphabet: What data coding 0 means on the account.
         most: Parts at most; a longer text ends with an ellipsis instead.
     """
-    encode, coding, (single, part) = _way(text, alphabet)
-    characters = [encode(c) or b"" for c in text]
-    if sum(map(len, characters)) <= single:
-        return (Segment(coding=coding, octets=b"".join(characters)),)
-    parts = list(_cut(characters, part))
+    way = _way(text, alphabet)
+    octets = way.encode(text) or b""
+    if len(octets) <= way.single:
+        return (Segment(coding=way.coding, octets=octets),)
+    if most == 1:
+        return (Segment(coding=way.coding, octets=_shortened(octets, way, way.single)),)
+    parts = list(_cut(octets, way, way.part))
     if len(parts) > most:
-        shorter = _shortened(characters, encode(_MORE) or b"...", part * most)
-        parts = list(_cut(shorter, part))[:most]
+        # What is left begins where the last part does.
+        left = octets[sum(map(len, parts[: most - 1])) :]
+        parts[most - 1 :] = [_shortened(left, way, way.part)]
     total = len(parts)
     head = bytes([5, 0, 3, reference & 0xFF, total])
     return tuple(
-        Segment(coding=coding, octets=head + bytes([n]) + octets, total=total, place=n)
+        Segment(coding=way.coding, octets=head + bytes([n]) + octets, total=total, place=n)
         for n, octets in enumerate(parts, 1)
     )
 
@@ -64,54 +65,68 @@ def count(text: str, alphabet: Alphabet = "gsm7") -> int:
     return len(segments(text, 0, alphabet=alphabet, most=255))
 
 
-def _way(
-    text: str, alphabet: Alphabet
-) -> tuple[Callable[[str], bytes | None], int, tuple[int, int]]:
-    encode = _ENCODERS[alphabet]
-    if all(encode(c) is not None for c in text):
-        return encode, DEFAULT_CODING, _SEPTETS
-    return _utf16, UCS2_CODING, _OCTETS
+class _Way(Value, frozen=True, kw_only=True):
+    """How a text becomes octets, and how many of them fit."""
+
+    coding: int
+    encode: Callable[[str], bytes | None]  #: None: the alphabet lacks a character
+    inside: Callable[[bytes, int], int]  #: octets of the character before the place of a cut
+    single: int  #: octets of a message
+    part: int  #: octets of a part, its header left out
 
 
-def _plain(character: str) -> bytes | None:
-    """Return the octet of what ASCII and the default alphabet have in common."""
-    octets = gsm7_octets(character)
-    return octets if octets is not None and octets == character.encode() else None
+def _way(text: str, alphabet: Alphabet) -> _Way:
+    way = _WAYS[alphabet]
+    return _UCS2 if way.encode(text) is None else way
 
 
-def _latin1(character: str) -> bytes | None:
-    return character.encode("latin-1") if ord(character) < 0x100 else None
+def _plain(text: str) -> bytes | None:
+    """Return the octets of what ASCII and the default alphabet have in common."""
+    octets = gsm7_octets(text)
+    return octets if octets is not None and octets == text.encode() else None
 
 
-def _utf16(character: str) -> bytes | None:
-    return character.encode("utf-16-be", "replace")
+def _latin1(text: str) -> bytes | None:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
 
 
-_ENCODERS: dict[str, Callable[[str], bytes | None]] = {
-    "gsm7": gsm7_octets,
-    "ascii": _plain,
-    "latin1": _latin1,
-}
+def _septets(encode: Callable[[str], bytes | None]) -> _Way:
+    """Return the way of an alphabet of septets, whose extensions are two of them."""
+    return _Way(
+        coding=DEFAULT_CODING,
+        encode=encode,
+        inside=lambda octets, at: octets[at - 1] == ESCAPE,
+        single=160,
+        part=153,
+    )
 
 
-def _cut(characters: list[bytes], size: int) -> Iterator[bytes]:
-    held = bytearray()
-    for octets in characters:
-        if len(held) + len(octets) > size:
-            yield bytes(held)
-            held.clear()
-        held += octets
-    if held:
-        yield bytes(held)
+_WAYS: Mapping[Alphabet, _Way] = MappingProxyType(
+    {"gsm7": _septets(gsm7_octets), "ascii": _septets(_plain), "latin1": _septets(_latin1)}
+)
+_UCS2 = _Way(
+    coding=UCS2_CODING,
+    encode=lambda text: text.encode("utf-16-be", "replace"),
+    inside=lambda octets, at: 2 * (octets[at] & 0xFC == 0xDC),  # the first half of a pair
+    single=140,
+    part=134,
+)
 
 
-def _shortened(characters: list[bytes], more: bytes, size: int) -> list[bytes]:
-    """Return as many characters as surely fit, and the mark that there were more."""
-    # A part may end early, before an escape or a pair: three octets each are room enough.
-    left, kept = size - len(more) - 3 * (size // 134 + 1), []
-    for octets in characters:
-        left -= len(octets)
-        if left < 0:
-            break
-        kept.append(octets)
-    return [*kept, more]
+def _cut(octets: bytes, way: _Way, size: int) -> Iterator[bytes]:
+    at = 0
+    while at < len(octets):
+        end = min(at + size, len(octets))
+        if end < len(octets):
+            end -= way.inside(octets, end)
+        yield octets[at:end]
+        at = end
+
+
+def _shortened(octets: bytes, way: _Way, size: int) -> bytes:
+    """Return as many characters as fit, and the mark that there were more."""
+    more = way.encode(_MORE) or b"..."
+    return next(_cut(octets, way, size - len(more))) + more

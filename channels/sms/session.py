@@ -74,6 +74,7 @@ class Session:
         self._taking: set[asyncio.Task[None]] = set()
         self._answered: list[str] = []  #: digests that the carrier may not know we have
         self._heard = 0  #: octets' arrivals, to tell silence
+        self._unsent: list[bytes] = []  #: goes out together once this turn of the loop is over
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -107,11 +108,13 @@ class Session:
 
     async def _login(self, reading: "asyncio.Task[None]") -> None:
         asking = asyncio.create_task(self._ask(lambda n: self._dialect.login(n, self._hands.now())))
-        await asyncio.wait({reading, asking}, return_when=asyncio.FIRST_COMPLETED)
-        if not asking.done():
+        try:
+            await asyncio.wait({reading, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                reading.result()
+            outcome = await asking
+        finally:
             asking.cancel()
-            reading.result()
-        outcome = await asking
         if outcome.result is not Result.OK:
             raise LoginRefused(f"login refused with code {outcome.code:#x}")
 
@@ -120,16 +123,20 @@ class Session:
         if self._ended.done():
             raise LinkLost("the session has ended")
         number = next(self._sequences)
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting[number] = future
+        patience = loop.call_later(self._timing.answer_s, self._unanswered, future)
         try:
             self._write(request(number))
-            async with asyncio.timeout(self._timing.answer_s):
-                return await future
-        except TimeoutError:
-            raise LinkLost(f"no answer within {self._timing.answer_s:g} s") from None
+            return await future
         finally:
+            patience.cancel()
             self._waiting.pop(number, None)
+
+    def _unanswered(self, future: "asyncio.Future[Outcome]") -> None:
+        if not future.done():
+            future.set_exception(LinkLost(f"no answer within {self._timing.answer_s:g} s"))
 
     # What comes
 
@@ -142,6 +149,7 @@ class Session:
                 self._heard += 1
                 for event in self._dialect.feed(octets):
                     self._handle(event)
+                self._flush()
                 await self._writer.drain()
             except OSError as error:
                 raise LinkLost(f"the connection broke: {error.strerror or error}") from None
@@ -228,6 +236,7 @@ class Session:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(LinkLost("the session has ended"))
+        self._flush()
         self._writer.close()
         try:
             async with asyncio.timeout(1.0):
@@ -236,5 +245,12 @@ class Session:
             self._writer.transport.abort()
 
     def _write(self, octets: bytes) -> None:
-        if not self._writer.is_closing():
+        # A group commit answers many messages in one turn: each by itself would be a system call.
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(octets)
+
+    def _flush(self) -> None:
+        octets, self._unsent = b"".join(self._unsent), []
+        if octets and not self._writer.is_closing():
             self._writer.write(octets)

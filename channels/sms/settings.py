@@ -1,14 +1,17 @@
 """What a ``kind: sms`` section says."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
+from channels.sms.secure import context
 from config.settings import Duration, Section, Word, as_list
 
 #: Octets of randomness, as characters, below which a path is guessable.
@@ -27,6 +30,10 @@ _ONLY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "port": ("smpp", "cmpp"),
         "user": ("smpp", "cmpp"),
         "password": ("smpp", "cmpp"),
+        "tls": ("smpp", "cmpp"),
+        "verify": ("smpp", "cmpp"),
+        "ca": ("smpp", "cmpp"),
+        "certificate": ("smpp", "cmpp"),
         "system_type": ("smpp",),
         "alphabet": ("smpp",),
         "version": ("cmpp",),
@@ -50,6 +57,10 @@ class SmsSettings(Section):
     port: int | None = Field(default=None, ge=1, le=65535)
     user: Word | None = None  #: system_id, or SP_Id of CMPP
     password: SecretStr | None = None
+    tls: Literal["implicit", "none"] = "none"
+    verify: bool = True  #: whether the carrier's certificate must be valid
+    ca: Path | None = None  #: PEM file of who may have signed it; None: whom the system trusts
+    certificate: Path | None = None  #: PEM file of our own, with its key
     heartbeat: Duration = timedelta(seconds=30)
     answer_within: Duration = timedelta(seconds=10)
     window: int = Field(default=10, ge=1, le=1000)  #: messages of ours without an answer
@@ -114,4 +125,18 @@ class SmsSettings(Section):
         for key, protocols in _ONLY.items():
             if key in self.model_fields_set and self.protocol not in protocols:
                 raise ValueError(f"{key} has no meaning with protocol: {self.protocol}")
+        self.secured()
         return self
+
+    def secured(self) -> ssl.SSLContext | None:
+        """Return what secures the connection to the carrier; None where nothing does.
+
+        Raises:
+            ValueError: A file that is named is not what it should be, or is named in vain.
+        """
+        if self.tls == "none":
+            for key in ("ca", "certificate"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key} has no meaning without tls: implicit")
+            return None
+        return context(verify=self.verify, ca=self.ca, certificate=self.certificate)

@@ -10,7 +10,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
-from channels.sms.stream import Stream
+from channels.sms.stream import Reader, Stream
 from normalizer.errors import Malformed
 from normalizer.schema import Value
 
@@ -194,41 +194,32 @@ def nack(sequence: int, status: int = Status.INVALID_COMMAND) -> Frame:
 # Bodies ---------------------------------------------------------------------------------------
 
 
-class _Reader:
-    """Reads a body from its beginning."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._at = 0
+class _Reader(Reader):
+    """Reads the fields of SMPP."""
 
     def text(self, name: str) -> str:
         """Return a C-octet string (section 3.1), of whatever length its field should have."""
-        end = self._octets.find(b"\0", self._at)
+        end = self._body.find(b"\0", self._at)
         if end < 0:
             raise Malformed(name, "its end is missing")
-        found, self._at = self._octets[self._at : end], end + 1
+        found, self._at = self._body[self._at : end], end + 1
         return found.decode("ascii", "replace")
 
     def octet(self, name: str) -> int:
         """Return an integer of one octet."""
-        return self.octets(name, 1)[0]
-
-    def octets(self, name: str, size: int) -> bytes:
-        """Return so many octets."""
-        found = self._octets[self._at : self._at + size]
-        if len(found) < size:
-            raise Malformed(name, "the PDU ends before it")
-        self._at += size
-        return found
+        if self._at >= len(self._body):
+            raise Malformed(name, "the message ends before it")
+        self._at += 1
+        return self._body[self._at - 1]
 
     def parameters(self) -> tuple[tuple[int, bytes], ...]:
         """Return the optional parameters (section 3.2.4.1), those before the first broken one."""
         found = []
-        while self._at + 4 <= len(self._octets):
-            tag, size = struct.unpack_from(">HH", self._octets, self._at)
-            if self._at + 4 + size > len(self._octets):
+        while self._at + 4 <= len(self._body):
+            tag, size = struct.unpack_from(">HH", self._body, self._at)
+            if self._at + 4 + size > len(self._body):
                 break
-            found.append((tag, self._octets[self._at + 4 : self._at + 4 + size]))
+            found.append((tag, self._body[self._at + 4 : self._at + 4 + size]))
             self._at += 4 + size
         return tuple(found)
 

@@ -1,4 +1,4 @@
-"""Messages on a stream, each beginning with its own length, as SMPP and CMPP have them."""
+"""Messages on a stream, each beginning with its own length, and their fields, as SMPP and CMPP have them."""
 
 from collections.abc import Iterator
 
@@ -27,13 +27,32 @@ class Stream:
             Malformed: A length that cannot be; nothing behind it can be found any more.
         """
         self._held += octets
-        while len(self._held) >= 4:
-            length = int.from_bytes(self._held[:4], "big")
-            if not self._least <= length <= self._most:
-                can_be = f"{self._least} to {self._most} can be"
-                raise Malformed(self._field, f"{length} octets; {can_be}")
-            if len(self._held) < length:
-                return
-            message = bytes(self._held[:length])
-            del self._held[:length]
-            yield message
+        at = 0
+        try:
+            while len(self._held) - at >= 4:
+                length = int.from_bytes(self._held[at : at + 4], "big")
+                if not self._least <= length <= self._most:
+                    can_be = f"{self._least} to {self._most} can be"
+                    raise Malformed(self._field, f"{length} octets; {can_be}")
+                if len(self._held) - at < length:
+                    return
+                at += length
+                yield bytes(self._held[at - length : at])
+        finally:
+            del self._held[:at]  # once: each time would move all that is behind
+
+
+class Reader:
+    """Reads a body field by field, from its beginning."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    def octets(self, name: str, size: int) -> bytes:
+        """Return so many octets. Raises `Malformed`."""
+        found = self._body[self._at : self._at + size]
+        if len(found) < size:
+            raise Malformed(name, "the message ends before it")
+        self._at += size
+        return found

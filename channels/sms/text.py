@@ -21,7 +21,7 @@ _GSM7 = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_ESCAPE = 0x1B
+ESCAPE = 0x1B
 #: 3GPP TS 23.038 section 6.2.1.1.
 _EXTENSION: Mapping[int, str] = MappingProxyType(
     {
@@ -38,8 +38,8 @@ _EXTENSION: Mapping[int, str] = MappingProxyType(
     }
 )
 _TO_GSM7: Mapping[str, bytes] = MappingProxyType(
-    {character: bytes([code]) for code, character in enumerate(_GSM7) if code != _ESCAPE}
-    | {character: bytes([_ESCAPE, code]) for code, character in _EXTENSION.items()}
+    {character: bytes([code]) for code, character in enumerate(_GSM7) if code != ESCAPE}
+    | {character: bytes([ESCAPE, code]) for code, character in _EXTENSION.items()}
 )
 
 GSM7, ASCII, LATIN1, BINARY, UCS2, GB = "gsm7", "ascii", "latin1", "binary", "ucs2", "gb18030"
@@ -131,18 +131,21 @@ def gsm7_text(octets: bytes) -> str | None:
     escaped = False
     for octet in octets:
         if escaped:
-            out.append(_EXTENSION.get(octet, _GSM7[octet] if octet != _ESCAPE else " "))
+            out.append(_EXTENSION.get(octet, _GSM7[octet] if octet != ESCAPE else " "))
             escaped = False
-        elif octet == _ESCAPE:
+        elif octet == ESCAPE:
             escaped = True
         else:
             out.append(_GSM7[octet])
     return "".join(out)
 
 
-def gsm7_octets(character: str) -> bytes | None:
-    """Return the unpacked septets of a character, None if the alphabet does not have it."""
-    return _TO_GSM7.get(character)
+def gsm7_octets(text: str) -> bytes | None:
+    """Return a text as unpacked septets, None if the alphabet lacks one of its characters."""
+    try:
+        return b"".join([_TO_GSM7[character] for character in text])
+    except KeyError:
+        return None
 
 
 def _guessed(octets: bytes) -> Decoded:

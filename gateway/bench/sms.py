@@ -81,6 +81,7 @@ async def sms(seconds: float) -> dict[str, float]:
             await centre.bound()
             kannel = await _measured(centre, seconds)
         figures |= {f"kannel_{name}": value for name, value in kannel.items()}
+        figures["beside_kannel"] = figures["per_second"] / kannel["per_second"]
     return figures
 
 

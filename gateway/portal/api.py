@@ -7,7 +7,8 @@ import msgspec
 from aiohttp import web
 
 from channels.web.codec import key_of
-from gateway.portal.citizen import Citizen, Done, NotFound, Progress, TooMany
+from gateway.attempts import TooMany
+from gateway.portal.citizen import Citizen, Done, NotFound, Progress
 from gateway.problems import decoding_of, problem
 
 T = TypeVar("T")

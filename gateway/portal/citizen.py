@@ -5,15 +5,17 @@ from datetime import datetime
 
 import msgspec
 
+from channels.base import Messenger
 from config.region import RATINGS
 from gateway.additions import Additions
-from gateway.attempts import Attempts, network_of
+from gateway.attempts import Attempts, TooMany, network_of
 from gateway.cards.terms import SHOWN
 from gateway.core import Core
 from gateway.ids import new_id
-from gateway.links import same_code
+from gateway.links import query_code, same_code
+from gateway.portal.codes import TemporaryCodes
 from gateway.ports import lane_of
-from gateway.standing import OVER, answered, own_key, rated_already
+from gateway.standing import OVER, answered, code_nonces, own_key, rated_already
 from gateway.store.base import (
     Change,
     Lane,
@@ -50,20 +52,6 @@ class NotFound(GatewayError):
     """No ticket of this number opens with this code; which of the two is wrong stays secret."""
 
     code = "not_found"
-
-
-class TooMany(GatewayError):
-    """Too many wrong codes.
-
-    Attributes:
-        after_s: Seconds until the next try.
-    """
-
-    code = "too_many"
-
-    def __init__(self, after_s: float) -> None:
-        super().__init__("too many wrong query codes; please wait")
-        self.after_s = after_s
 
 
 class Progress(Value, frozen=True, kw_only=True):
@@ -104,11 +92,19 @@ class Done(Value, frozen=True, kw_only=True):
 class Citizen:
     """The steps that number and query code open."""
 
-    def __init__(self, core: Core, public: Public, additions: Additions) -> None:
+    def __init__(
+        self,
+        core: Core,
+        public: Public,
+        additions: Additions,
+        messenger: Messenger | None = None,
+    ) -> None:
+        """Take what the steps work with; ``messenger`` sends codes by text where there is one."""
         self._core = core
         self._public = public
         self._attempts = Attempts()
         self._additions = additions
+        self.codes = TemporaryCodes(core, messenger) if messenger is not None else None
 
     async def _open(self, number: str, code: str, remote: str) -> StoredTicket:
         keys = (f"number {number[:32]}", f"address {network_of(remote)}")
@@ -118,9 +114,10 @@ class Citizen:
         now = self._check_attempts(keys)
         # An unknown number costs the same comparison, so that time does not tell it apart.
         ticket_id = stored.ticket.id if stored else ""
-        if not same_code(self._core.store.secret, ticket_id, code) or stored is None:
+        nonces = code_nonces(stored, self._core.clock.now()) if stored else ()
+        if not same_code(self._core.store.secret, ticket_id, code, nonces) or stored is None:
             for key in keys:
-                self._attempts.wrong(key, now)
+                self._attempts.count(key, now)
             raise NotFound("no request with this number and query code")
         return stored
 
@@ -139,6 +136,15 @@ class Citizen:
             TooMany: Wrong codes from this address or for this number are over the limit.
         """
         return self.shown(await self._open(number, code, remote))
+
+    async def own_code(self, number: str, code: str, remote: str) -> str:
+        """Return the ticket's own query code to who opens it with that or a temporary one.
+
+        Raises:
+            NotFound, TooMany: As `progress`.
+        """
+        stored = await self._open(number, code, remote)
+        return query_code(self._core.store.secret, stored.ticket.id)
 
     def shown(self, stored: StoredTicket) -> Progress:
         """Return a ticket as its citizen may see it."""

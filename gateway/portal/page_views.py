@@ -29,6 +29,7 @@ _TEMPLATES: Final = (
     "form.html",
     "received.html",
     "progress.html",
+    "code.html",
     "ticket.html",
     "error.html",
 )

@@ -15,6 +15,7 @@ from channels.web.codec import inbound
 from channels.web.submission import Submission, check_form
 from gateway.forms import drain, read_form
 from gateway.notices import numbers_to_dial
+from gateway.portal.code_pages import CodePages
 from gateway.portal.page_views import ASSETS, Views
 from gateway.portal.progress_pages import ProgressPages
 from gateway.portal.routes import Portal, failure, form_key, new_key, told
@@ -36,14 +37,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def routes(portal: Portal) -> list[web.RouteDef]:
     """Return the routes of the citizens' pages."""
     form, progress = _FormPages(portal), ProgressPages(portal)
-    pages: tuple[tuple[str, Handler, Handler], ...] = (
+    pages: list[tuple[str, Handler, Handler]] = [
         ("/", form.show, form.take),
         ("/progress", progress.ask, progress.show),
         # Asked for, and not posted to, by who reloads the page or takes it from the history.
         ("/progress/messages", progress.ask, progress.add),
         ("/progress/rating", progress.ask, progress.rate),
         ("/progress/withdraw", progress.ask, progress.withdraw),
-    )
+    ]
+    if portal.codes is not None:
+        lost = CodePages(portal, portal.codes, progress)
+        pages.append(("/progress/code", lost.ask, lost.send))
     found = []
     for path, shown, taken in pages:
         found.append(web.get(path, _guarded(portal.views, shown)))

@@ -1,16 +1,25 @@
 """The progress of a ticket: asked for by number and query code, with what a citizen can do there."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from channels.web.submission import full_text
+from gateway.attempts import TooMany
 from gateway.forms import NoFiles, read_form
 from gateway.notices import numbers_to_dial
-from gateway.portal.citizen import Done, NotFound, Progress, TooMany
-from gateway.portal.routes import Portal, form_key, new_key, tidy_code, tidy_number, told
+from gateway.portal.citizen import Done, NotFound, Progress
+from gateway.portal.routes import (
+    Portal,
+    Trouble,
+    ask_page,
+    form_key,
+    new_key,
+    tidy_code,
+    tidy_number,
+    told,
+)
 from normalizer.errors import FieldError, Malformed, NotAllowed, Oversized
 from normalizer.schema import Status
 
@@ -82,7 +91,7 @@ class ProgressPages:
             if not value
         )
         if missing:
-            return self._ask(request, values, errors=missing, status=400)
+            return self._ask(request, values, Trouble(400, missing))
         errors: tuple[FieldError, ...] = ()
         result, lead, status = None, "", 200
         try:
@@ -92,40 +101,44 @@ class ProgressPages:
                 errors, status = (error,), 400
             except NotAllowed:
                 lead, status = "refused_step", 409
-            ticket = await self._portal.tickets.progress(number, code, self._portal.remote(request))
+            shown = await self._shown(request, number, code)
         except NotFound:
-            return self._ask(request, values, lead="unknown", status=404)
+            return self._ask(request, values, Trouble(404, lead="unknown"))
         except TooMany as error:
-            return self._ask(request, values, lead="too_many", status=429, after_s=error.after_s)
-        shown = _Shown(ticket, code, {} if result else values, result, done if result else "")
+            return self._ask(request, values, Trouble(429, (), "too_many", error.after_s))
+        shown.values, shown.result = {} if result else values, result
+        shown.done = done if result else ""
         return self._ticket(request, shown, errors=errors, lead=lead, status=status)
+
+    async def _shown(self, request: web.Request, number: str, code: str) -> "_Shown":
+        """Open a ticket; a temporary code, which is of digits, is changed for its own."""
+        tickets, remote = self._portal.tickets, self._portal.remote(request)
+        ticket = await tickets.progress(number, code, remote)
+        own = await tickets.own_code(number, code, remote) if code.isdigit() else code
+        return _Shown(ticket, own, own != code)
+
+    def sent(self, request: web.Request, number: str) -> web.Response:
+        """Show the form again once a temporary code was asked for."""
+        return self._ask(request, {"number": number}, sent=True)
 
     def _ask(
         self,
         request: web.Request,
         values: Mapping[str, str],
+        trouble: Trouble = Trouble(),  # noqa: B008 - frozen
         *,
-        errors: tuple[FieldError, ...] = (),
-        lead: str = "",
-        status: int = 200,
-        after_s: float = 0.0,
+        sent: bool = False,
     ) -> web.Response:
-        texts = self._portal.texts(request)
-        words = texts["progress"][lead].format(minutes=ceil(after_s / 60)) if lead else ""
-        response = self._portal.views.page(
-            "progress.html",
+        return ask_page(
+            self._portal,
             request,
-            status=status,
-            personal=bool(values),
-            tab="progress",
+            "progress",
+            {"number": values.get("number", "")},
+            trouble,
             here="/progress",
-            values={"number": values.get("number", "")},
-            errors=told(texts, errors, "progress"),
-            lead=words,
+            texts_codes=self._portal.codes is not None,
+            sent=sent,
         )
-        if after_s:
-            response.headers["Retry-After"] = str(ceil(after_s))
-        return response
 
     def _ticket(
         self,
@@ -148,6 +161,7 @@ class ProgressPages:
             tab="progress",
             ticket=ticket,
             code=shown.code,
+            found_again=shown.found_again,
             values=shown.values,
             errors=told(texts, errors, "ticket"),
             lead=texts["ticket"][lead] if lead else "",
@@ -159,12 +173,13 @@ class ProgressPages:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shown:
     """A ticket on its page."""
 
     ticket: Progress
     code: str
-    values: Mapping[str, str]  #: what was typed, to be shown again beside an error
-    result: Done | None
-    done: str
+    found_again: bool  #: the code is shown to who had lost it
+    values: Mapping[str, str] = field(default_factory=dict)  #: typed, to be shown beside an error
+    result: Done | None = None
+    done: str = ""

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from math import ceil
 from typing import Protocol
 
 from aiohttp import web
@@ -31,6 +32,10 @@ class Tickets(Protocol):
         """Return where the ticket stands. Raises `NotFound` or `TooMany`."""
         ...
 
+    async def own_code(self, number: str, code: str, remote: str) -> str:
+        """Return the ticket's own query code. Raises as `progress` does."""
+        ...
+
     async def add(
         self, number: str, code: str, remote: str, text: str, *, key: str | None = None
     ) -> Done:
@@ -48,6 +53,18 @@ class Tickets(Protocol):
         ...
 
 
+class Codes(Protocol):
+    """What sends temporary query codes; `gateway.portal.codes.TemporaryCodes` is one."""
+
+    def phone_of(self, typed: str) -> str | None:
+        """Return a telephone number in E.164, None where it is none."""
+        ...
+
+    def ask(self, number: str, phone: str, remote: str, language: str) -> None:
+        """Begin to send a code to who has this number and this telephone. Raises `TooMany`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Portal:
     """What the pages work with."""
@@ -62,6 +79,7 @@ class Portal:
     remote: Callable[[web.Request], str]  #: the client's address, behind trusted proxies
     #: Puts on a request who filled in the form, where that is known.
     bound: Callable[[web.Request, Inbound], Inbound] = lambda _, seen: seen
+    codes: Codes | None = None  #: None: no channel can send texts
 
     def texts(self, request: web.Request) -> Texts:
         """Return the texts in the language that this citizen reads."""
@@ -78,6 +96,52 @@ def failure(views: Views, request: web.Request, status: int) -> web.Response:
         heading=texts[f"title_{status}"],
         text=texts[f"text_{status}"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a form is shown again."""
+
+    status: int = 200
+    errors: tuple[FieldError, ...] = ()
+    lead: str = ""  #: name of the words that tell it, among those of the page
+    after_s: float = 0.0  #: when it may be sent again
+
+
+def ask_page(
+    portal: Portal,
+    request: web.Request,
+    name: str,
+    values: Mapping[str, str],
+    trouble: Trouble,
+    **more: object,
+) -> web.Response:
+    """Return a form that asks for what opens a ticket.
+
+    Args:
+        portal: What it works with.
+        request: What is answered.
+        name: Of the page and its texts.
+        values: What was typed.
+        trouble: Why it is shown again.
+        **more: What the template shows beside.
+    """
+    texts = portal.texts(request)
+    lead = trouble.lead and texts[name][trouble.lead].format(minutes=ceil(trouble.after_s / 60))
+    response = portal.views.page(
+        f"{name}.html",
+        request,
+        status=trouble.status,
+        personal=any(values.values()),
+        tab="progress",
+        values=values,
+        errors=told(texts, trouble.errors, name),
+        lead=lead,
+        **more,
+    )
+    if trouble.after_s:
+        response.headers["Retry-After"] = str(ceil(trouble.after_s))
+    return response
 
 
 def new_key() -> str:

@@ -88,15 +88,23 @@ class Answering:
         return (self._delivery(came_by, kind, now, lane, data),)
 
     def notice(
-        self, came_by: ChannelRef, kind: str, now: datetime, text: str
+        self, came_by: ChannelRef, kind: str, now: datetime, lane: Lane, text: str
     ) -> tuple[NewDelivery, ...]:
-        """Return what a citizen is told unasked, after the quiet hours of their channel."""
+        """Return what a citizen is told unasked, after the quiet hours of their channel.
+
+        Args:
+            came_by: Where their matter came from.
+            kind: Type of the delivery.
+            now: Our clock.
+            lane: Of the matter; quiet hours do not hold what concerns an emergency.
+            text: What to tell.
+        """
         if not self.reaches(came_by):
             return ()
         quiet = self._ways[self._way(came_by)]
-        due = now if quiet is None else quiet.after(now)
+        due = now if quiet is None or lane is Lane.EMERGENCY else quiet.after(now)
         data = {"to": came_by.thread, "in_reply_to": came_by.message_id, "text": text}
-        return (self._delivery(came_by, kind, due, Lane.ORDINARY, data),)
+        return (self._delivery(came_by, kind, due, lane, data),)
 
     def _delivery(
         self, came_by: ChannelRef, kind: str, due: datetime, lane: Lane, data: dict[str, Any]

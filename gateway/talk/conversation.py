@@ -17,11 +17,12 @@ import msgspec
 from channels.base import Receipt
 from config.region import RATINGS
 from gateway.additions import Additions, Further, message_key
+from gateway.attempts import TooMany
 from gateway.core import Core
 from gateway.letters import sounds_urgent
 from gateway.media import tidied
 from gateway.notices import no_matter, progress_of, rated, stopped, unknown_number
-from gateway.portal.citizen import Citizen, NotFound, TooMany
+from gateway.portal.citizen import Citizen, NotFound
 from gateway.standing import OVER, answered, rated_already
 from gateway.store.base import Change, Event, NewEvent, StoredTicket
 from gateway.talk.matter import answers_question, is_new

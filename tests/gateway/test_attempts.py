@@ -7,7 +7,7 @@ def tried(times: int, *, at: float = 0.0) -> Attempts:
     """Return a count of so many wrong tries at one moment."""
     attempts = Attempts()
     for _ in range(times):
-        attempts.wrong("a", at)
+        attempts.count("a", at)
     return attempts
 
 
@@ -33,10 +33,10 @@ def test_the_window_slides() -> None:
     """Tries count for ten minutes each, not until the hour is full."""
     attempts = Attempts()
     for n in range(10):
-        attempts.wrong("a", n * 60.0)
+        attempts.count("a", n * 60.0)
     assert attempts.blocked_for("a", 540.0) == 60
     assert attempts.blocked_for("a", 600.0) == 0
-    attempts.wrong("a", 600.0)
+    attempts.count("a", 600.0)
     assert attempts.blocked_for("a", 600.0) == 60
 
 
@@ -49,21 +49,31 @@ def test_a_key_whose_tries_are_old_is_forgotten() -> None:
     """What no longer counts is not kept."""
     attempts = tried(10)
     assert attempts.blocked_for("a", WINDOW_S) == 0
-    assert not attempts._wrong
+    assert not attempts._tries
 
 
 def test_a_flood_of_addresses_takes_bounded_memory() -> None:
     """The least recently wrong is forgotten, the newest are blocked as ever."""
     attempts = Attempts()
     for n in range(KEPT + 100):
-        attempts.wrong(f"address {n}", 0.0)
+        attempts.count(f"address {n}", 0.0)
     for _ in range(ALLOWED - 1):
-        attempts.wrong(f"address {KEPT + 99}", 0.0)
-    assert len(attempts._wrong) == KEPT
+        attempts.count(f"address {KEPT + 99}", 0.0)
+    assert len(attempts._tries) == KEPT
     assert attempts.blocked_for(f"address {KEPT + 99}", 1.0) > 0
 
 
 def test_many_tries_of_one_key_take_bounded_memory() -> None:
     """Only as many tries as matter are kept, and a block lasts from the newest of them."""
     attempts = tried(10_000)
-    assert len(attempts._wrong["a"]) == ALLOWED
+    assert len(attempts._tries["a"]) == ALLOWED
+
+
+def test_other_tries_have_limits_of_their_own() -> None:
+    """How many are allowed, and for how long they count, is the caller's to say."""
+    attempts = Attempts(allowed=2, window_s=60.0)
+    attempts.count("a", 0.0)
+    assert attempts.blocked_for("a", 0.0) == 0
+    attempts.count("a", 10.0)
+    assert attempts.blocked_for("a", 20.0) == 40
+    assert attempts.blocked_for("a", 60.0) == 0

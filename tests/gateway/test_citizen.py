@@ -9,7 +9,8 @@ import pytest
 
 from channels.base import Receipt
 from gateway.additions import Additions
-from gateway.portal.citizen import RATINGS, TEXT_MAX, Citizen, NotFound, TooMany
+from gateway.attempts import TooMany
+from gateway.portal.citizen import RATINGS, TEXT_MAX, Citizen, NotFound
 from gateway.store.base import Change, Changed, Lane, StoredTicket
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import Conflict, Malformed, NotAllowed, StoreError

@@ -4,7 +4,13 @@ import re
 
 import pytest
 
-from gateway.links import attachment_signature, attachment_url, query_code, same_code
+from gateway.links import (
+    attachment_signature,
+    attachment_url,
+    query_code,
+    same_code,
+    temporary_code,
+)
 
 SECRET = b"s" * 32
 
@@ -83,3 +89,21 @@ def test_a_link_is_complete() -> None:
         f"https://12345.example/api/v1/attachments/{'ab' * 32}/a-1"
         f"?sig={attachment_signature(SECRET, 'a-1', 'ab' * 32)}"
     )
+
+
+def test_a_temporary_code_is_eight_digits_of_its_own() -> None:
+    """Ticket, store and nonce each make another one; a telephone fills digits in by itself."""
+    codes = {temporary_code(SECRET, f"t-{n}", "a") for n in range(500)}
+    codes |= {temporary_code(SECRET, "t-1", f"{n}") for n in range(500)}
+    codes.add(temporary_code(b"t" * 32, "t-1", "a"))
+    assert len(codes) == 1001
+    assert all(re.fullmatch(r"[0-9]{8}", code) for code in codes)
+
+
+def test_temporary_codes_open_while_they_are_named() -> None:
+    """A code is right with its nonce and wrong without; the query code is right with any."""
+    code = temporary_code(SECRET, "t-1", "b")
+    assert same_code(SECRET, "t-1", f" {code[:4]} {code[4:]}", ("a", "b"))
+    assert not same_code(SECRET, "t-1", code, ("a",))
+    assert not same_code(SECRET, "t-2", code, ("a", "b"))
+    assert same_code(SECRET, "t-1", query_code(SECRET, "t-1"), ("a",))

@@ -1,6 +1,7 @@
 """A gateway behind the pages that remembers what it was asked and answers as it is told."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from normalizer.schema import (
 from tests.clock import FakeClock
 
 ZONE = ZoneInfo("Asia/Shanghai")
-NUMBER, CODE = "20261123-000123-4", "K7MPX2QD"
+NUMBER, CODE, TEMPORARY = "20261123-000123-4", "K7MPX2QD", "12345678"
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=ZONE)
 
 
@@ -125,13 +126,18 @@ class FakeCore:
     def _open(self, number: str, code: str) -> None:
         if self.fails:
             raise self.fails
-        if (number, code) != (NUMBER, CODE):
+        if number != NUMBER or code not in (CODE, TEMPORARY):
             raise NotFound("no request with this number and query code")
 
     async def progress(self, number: str, code: str, remote: str) -> Progress:
         """Return the ticket."""
         self._open(number, code)
         return self.shown
+
+    async def own_code(self, number: str, code: str, remote: str) -> str:
+        """Return the ticket's own code."""
+        self._open(number, code)
+        return CODE
 
     def _done(self) -> Done:
         return Done(
@@ -166,12 +172,32 @@ class FakeCore:
         return self._done()
 
 
+class FakeCodes:
+    """Notes who asked for a code."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []  #: number, telephone, language
+        self.fails: Exception | None = None
+
+    def phone_of(self, typed: str) -> str | None:
+        """Return a number of eleven digits."""
+        return f"+86{typed}" if re.fullmatch("[0-9]{11}", typed) else None
+
+    def ask(self, number: str, phone: str, remote: str, language: str) -> None:
+        """Note it."""
+        if self.fails:
+            raise self.fails
+        self.asked.append((number, phone, language))
+
+
 @cache
 def _views() -> Views:
     return Views("宿州12345", ZONE, secure=False)
 
 
-def application(core: FakeCore, clock: FakeClock | None = None) -> web.Application:
+def application(
+    core: FakeCore, clock: FakeClock | None = None, codes: FakeCodes | None = None
+) -> web.Application:
     """Return the pages on top of ``core``."""
     app = web.Application()
     app.add_routes(
@@ -185,6 +211,7 @@ def application(core: FakeCore, clock: FakeClock | None = None) -> web.Applicati
                 zone=ZONE,
                 views=_views(),
                 remote=lambda request: request.remote or "",
+                codes=codes,
             )
         )
     )

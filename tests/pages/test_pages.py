@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, FormData
 
-from gateway.portal.citizen import TooMany
+from gateway.attempts import TooMany
 from normalizer.errors import Malformed, NotAllowed, StoreError
 from normalizer.schema import (
     Decision,

@@ -105,6 +105,7 @@ def test_every_text_is_used() -> None:
         "ticket.refused_step",
         "progress.unknown",
         "progress.too_many",
+        "code.too_many",
     }
     unused = [
         path

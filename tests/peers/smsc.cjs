@@ -1,11 +1,13 @@
 // A message centre made of npm's `smpp`: keeps what it is given until the other side has taken it.
 //
-// Reads commands, one JSON object a line, and writes events the same way; see smsc.py.
+// Arguments: port, and for TLS the PEM files of certificate with key and of whom it trusts. Reads
+// commands, one JSON object a line, and writes events the same way; see smsc.py.
 'use strict';
+const fs = require('fs');
 const readline = require('readline');
 const smpp = require('smpp');
 
-const settings = { password: 'secret', throttle: 0, silent: false, refuse: 0, window: 10, limit: 1e9 };
+const settings = { password: 'secret', throttle: 0, silent: false, refuse: 0, window: 10, limit: 1e9, hold: false };
 const queue = [];
 const waiting = new Set();
 let session = null;
@@ -70,6 +72,10 @@ function bind(on, pdu) {
 
 function submitted(on, pdu) {
   if (settings.silent) return;
+  if (settings.hold) {
+    say({ event: 'held', text: pdu.short_message.message });
+    return;
+  }
   if (settings.throttle > 0) {
     settings.throttle -= 1;
     on.send(pdu.response({ command_status: smpp.ESME_RTHROTTLED }));
@@ -89,7 +95,10 @@ function submitted(on, pdu) {
   on.send(pdu.response({ message_id: id }));
 }
 
-const server = smpp.createServer((on) => {
+const [port, own, trusted] = process.argv.slice(2);
+const secure = own ? { key: fs.readFileSync(own), cert: fs.readFileSync(own) } : {};
+if (trusted) Object.assign(secure, { ca: fs.readFileSync(trusted), requestCert: true });
+const server = smpp.createServer(secure, (on) => {
   on.on('error', () => {});
   on.on('close', () => lost(on));
   on.on('bind_transceiver', (pdu) => bind(on, pdu));
@@ -103,7 +112,8 @@ const server = smpp.createServer((on) => {
   on.on('unbind_resp', () => say({ event: 'unbound' }));
   on.on('generic_nack', (pdu) => say({ event: 'nack', status: pdu.command_status }));
 });
-server.listen(Number(process.argv[2] || 0), '127.0.0.1', () => {
+server.on('tlsClientError', (error) => say({ event: 'untrusted', why: error.code || error.message }));
+server.listen(Number(port || 0), '127.0.0.1', () => {
   say({ event: 'port', port: server.address().port });
 });
 
@@ -111,7 +121,8 @@ const commands = {
   set: (command) => { Object.assign(settings, command.values); say({ event: 'set' }); },
   deliver: (command) => { queue.push(...command.items); pump(); },
   raw: (command) => session && session.socket.write(Buffer.from(command.hex, 'hex')),
-  reset: () => session && session.socket.resetAndDestroy(),
+  // Node.js resets plain sockets only; one of TLS is cut off without its farewell.
+  reset: () => session && session.socket[own ? 'destroy' : 'resetAndDestroy'](),
   enquire: () => session && session.enquire_link(),
   unbind: () => session && session.unbind(),
 };

@@ -5,9 +5,10 @@ use warnings;
 use IO::Select;
 use JSON::PP;
 use Net::SMPP;
+use Socket qw(SOL_SOCKET SO_LINGER);
 
 $| = 1;
-my %settings = (password => 'secret', silent => 0, window => 10);
+my %settings = (password => 'secret', silent => 0, window => 10, throttle => 0);
 my (@queue, %waiting, $session, $bound, $ids);
 
 sub say_event { print encode_json({@_}), "\n" }
@@ -64,6 +65,10 @@ sub handle {
         say_event(event => 'enquire');
         $session->enquire_link_resp(seq => $pdu->{seq}) unless $settings{silent};
     }
+    elsif ($cmd == 0x04 && $settings{throttle}) {
+        $settings{throttle}--;
+        $session->submit_sm_resp(message_id => '', seq => $pdu->{seq}, status => 0x58);
+    }
     elsif ($cmd == 0x04) {
         my $id = ++$ids;
         say_event(
@@ -90,6 +95,13 @@ while (1) {
             while ($buffer =~ s/^([^\n]*)\n//) {
                 my $command = decode_json($1);
                 if ($command->{do} eq 'deliver') { push @queue, @{ $command->{items} }; pump() }
+                if ($command->{do} eq 'raw') { syswrite($session, pack('H*', $command->{hex})) }
+                if ($command->{do} eq 'reset') {
+                    # Closed without lingering, a socket is reset.
+                    setsockopt($session, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
+                    close($session);
+                    lost();
+                }
                 if ($command->{do} eq 'set') {
                     %settings = (%settings, %{ $command->{values} });
                     say_event(event => 'set');

@@ -19,11 +19,15 @@ class Smsc:
 
     Args:
         command: `NODE` or `PERL`.
+        tls: Files by which it secures its connections, see its script.
         folder: Where its script and packages are.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path = HERE) -> None:
+    def __init__(
+        self, command: Sequence[str], tls: Sequence[Path] = (), folder: Path = HERE
+    ) -> None:
         self._command = command
+        self._tls = tls
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -43,6 +47,7 @@ class Smsc:
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             str(self.port),
+            *map(str, self._tls),
             cwd=self._folder,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -45,11 +45,18 @@ def test_a_span_that_is_none_is_an_error() -> None:
 def test_a_notice_waits_and_an_acknowledgement_does_not() -> None:
     """Only what the citizen did not just ask for is held back."""
     answering = Answering({"answer:sms:main": NIGHT})
-    (notice,) = answering.notice(SMS, "hotline.answer.answered", at(23), "已修好")
+    (notice,) = answering.notice(SMS, "hotline.answer.answered", at(23), Lane.ORDINARY, "已修好")
     (receipt,) = answering.acknowledgement(SMS, RECEIVED, at(23), Lane.EMERGENCY)
     assert (notice.due_at, notice.lane) == (at(8, day=23), Lane.ORDINARY)
     assert (receipt.due_at, receipt.lane) == (at(23), Lane.EMERGENCY)
     assert notice.data == {"to": SMS.thread, "in_reply_to": "m-1", "text": "已修好"}
+
+
+def test_what_concerns_an_emergency_is_not_held() -> None:
+    """In the middle of the night it goes out at once, by the lane of its own."""
+    answering = Answering({"answer:sms:main": NIGHT})
+    (notice,) = answering.notice(SMS, "hotline.answer.answered", at(3), Lane.EMERGENCY, "已到场")
+    assert (notice.due_at, notice.lane) == (at(3), Lane.EMERGENCY)
 
 
 @pytest.mark.parametrize(
@@ -62,5 +69,5 @@ def test_a_notice_waits_and_an_acknowledgement_does_not() -> None:
 def test_who_cannot_be_reached_is_not_written_to(came_by: ChannelRef) -> None:
     """Without a way out or an address there is no delivery that would wait for ever."""
     answering = Answering({"answer:sms:main": None})
-    assert answering.notice(came_by, "hotline.answer.answered", at(9), "已修好") == ()
+    assert answering.notice(came_by, "hotline.answer.answered", at(9), Lane.ORDINARY, "好") == ()
     assert answering.acknowledgement(came_by, RECEIVED, at(9), Lane.ORDINARY) == ()

@@ -166,6 +166,21 @@ async def test_a_batch_over_http(served: Served) -> None:
     assert sorted(await served.texts()) == sorted(str(i["content"]) for i in items)
 
 
+async def test_a_batch_is_answered_though_the_store_does_nothing(served: Served) -> None:
+    """The provider waits for 700 ms: what its answer needs is one file, however many the messages."""
+    items = [
+        {**ITEM, "phone_number": f"138{n:08}", "sequence_id": n, "content": f"{n}号楼停水"}
+        for n in range(500)
+    ]
+    assert channel("aliyun").reply_within_s <= 0.7 / 2
+    served.store.open_for_all = asyncio.Event()
+    assert (await served.post("ali", items))[0] == 200
+    assert await served.texts() == []
+    served.store.open_for_all.set()
+    await served.until(len(items))
+    assert sorted(await served.texts()) == sorted(str(i["content"]) for i in items)
+
+
 async def test_a_batch_that_was_stored_in_part_is_asked_for_again(served: Served) -> None:
     """One of three cannot be stored: 503, so that the provider brings all of them again."""
     items = [

@@ -6,7 +6,9 @@ import struct
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +101,60 @@ def test_a_connect_octet_for_octet() -> None:
         "00000027" "00000001" "00000001" "393030303031"
         "29020cdcbf40b7c5fe072b7f90dc7290" "30" f"{1122011104:08x}"
     )  # fmt: skip
+
+
+#: What two other implementations wrote at 11:11:04 of the 22nd of November with the password
+#: 888888: cmppy 0.3 speaks 3.0, pycmpp 2.0.2 speaks 2.0 and calls it 2.1.
+OTHERS = {
+    Version.V3: (
+        "000000270000000100000002393030303031a59e7a0c475d61ca3ff034121a24dddf3042e20e80",
+        "000000eb000000040000000300000000000000000101010048454c500000000000000200000000000000"
+        "000000000000000000000000000000000000000000000000000000000839303030303130313030303030"
+        "300000000000000000000000000000000000000000000000000000000000000000000031303639313233"
+        "343500000000000000000000000002313338303031333830303000000000000000000000000000000000"
+        "0000000000313339303031333930303000000000000000000000000000000000000000000000088def70"
+        "6f4e0d4eae0000000000000000000000000000000000000000",
+    ),
+    Version.V2: (
+        "000000270000000100000001393030303031a59e7a0c475d61ca3ff034121a24dddf2142e20e80",
+        "000000ab000000040000000200000000000000000202010048454c500000000000000200000000000000"
+        "000000000000000000000000000000010839303030303130313030303030300000000000000000000000"
+        "000000000000000000000000000000000000000000000031303639313233343500000000000000000000"
+        "0000013133383030313338303030000000000000000000000c0500030702027b2c4e8c6bb50000000000"
+        "000000",
+    ),
+}
+
+
+@both
+def test_others_write_a_connect_as_we_do(version: Version) -> None:
+    """CONNECT octet for octet, but for the sequence number and the version that is claimed."""
+    theirs = bytes.fromhex(OTHERS[version][0])
+    ours = dialect(version).login(
+        theirs[11], datetime(2026, 11, 22, 11, 11, 4, tzinfo=ZoneInfo("Asia/Shanghai"))
+    )
+    at = 12 + 6 + 16  # of the version
+    assert (ours[:at], ours[at + 1 :]) == (theirs[:at], theirs[at + 1 :])
+
+
+@both
+def test_others_write_a_submit_as_we_do(version: Version) -> None:
+    """SUBMIT octet for octet: to two numbers in 3.0, a second part with its header in 2.0."""
+    (theirs,) = Frames().feed(bytes.fromhex(OTHERS[version][1]))
+    meant = Submit(
+        source="900001",
+        number="106912345",
+        destinations=("13800138000", "13900139000")[: 2 if version.wide else 1],
+        registered=1,
+        service="HELP",
+        fee_code="000000",
+        content="路灯不亮".encode("utf-16-be"),
+    )
+    if not version.wide:
+        parted = bytes([5, 0, 3, 7, 2, 2]) + "第二段".encode("utf-16-be")
+        meant = msgspec.structs.replace(meant, total=2, place=2, udhi=1, content=parted)
+    assert cmpp.submit_of(theirs.body, version) == meant
+    assert cmpp.submit_body(meant, version) == theirs.body
 
 
 def test_a_time_stamp_keeps_its_zeros() -> None:
@@ -224,12 +280,35 @@ def test_a_deliver_of_the_layout_is_read(version: Version) -> None:
     assert event.later == header(0x80000005, 9, bytes(range(1, 9)) + busy)
 
 
-def test_a_report_is_told() -> None:
-    """A DELIVER that is a report names the message by the number that SUBMIT_RESP gave."""
-    content = struct.pack(">Q7s10s10s32sI", 99, b"UNDELIV", b"2611230959", b"2611231000", b"13", 7)
+@pytest.mark.parametrize(
+    ("state", "final", "arrived"),
+    [
+        ("DELIVRD", True, True),
+        ("UNDELIV", True, False),
+        ("MA:0005", True, False),
+        ("CB:0053", True, False),
+        ("ACCEPTD", False, False),
+        ("UNKNOWN", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_report_is_told(state: str, final: bool, arrived: bool) -> None:
+    """A report names the message by SUBMIT_RESP's number; a network's code is the end of it, too."""
+    dates = b"26112309592611231000"
+    content = struct.pack(">Q7s20s32sI", 99, state.encode(), dates, b"13", 7)
     (event,) = dialect().feed(header(5, 9, deliver(1, "13800138000", content, wide=True, report=1)))
     assert isinstance(event, Told)
-    assert (event.report.message_id, event.report.state) == ("99", "UNDELIV")
+    report = event.report
+    assert (report.message_id, report.state) == ("99", state)
+    assert (report.final, report.arrived) == (final, arrived)
+
+
+def test_a_report_that_cannot_be_read_is_answered() -> None:
+    """It tells nothing and is taken, so that the gateway does not bring it for ever."""
+    (event,) = dialect().feed(header(5, 9, deliver(1, "13800138000", b"?", wide=True, report=1)))
+    assert isinstance(event, Told)
+    assert not event.report.final
+    assert event.reply == header(0x80000005, 9, (1).to_bytes(8, "big") + bytes(4))
 
 
 # Sessions -------------------------------------------------------------------------------------

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from channels.base import Receipt
-from channels.sms.acts import Acts
+from channels.sms.acts import LIFE_S, Acts
 from channels.sms.flood import FREE, URGENT, Flood
-from channels.sms.inbox import Account, Inbox, text_of
+from channels.sms.inbox import Account, Inbox, Needs, Taken, text_of
 from channels.sms.journal import Journal, Line
 from channels.sms.pieces import Part, Piece
 from normalizer.errors import Conflict, StoreError
@@ -37,10 +38,15 @@ async def _mute(_to: str, _text: str) -> None:
 
 @asynccontextmanager
 async def inbox(
-    folder: Path, gateway: Gateway, hand: Hand, account: Account = ACCOUNT
+    folder: Path,
+    gateway: Gateway,
+    hand: Hand,
+    taken: Taken | None = None,
+    account: Account = ACCOUNT,
 ) -> AsyncIterator[Inbox]:
     """Open an inbox and sweep it; leaving the block closes it."""
-    box = Inbox(account, folder, hand.now, _mute, lambda text: "着火" in text)
+    needs = Needs(now=hand.now, tell=_mute, urgent=lambda text: "着火" in text, taken=taken)
+    box = Inbox(account, folder, needs)
     await box.open(gateway.accept)
     sweeping = asyncio.create_task(box.sweep())
     try:
@@ -103,6 +109,136 @@ async def test_a_crash_between_ticket_and_journal_makes_no_second_ticket(tmp_pat
     async with inbox(tmp_path, gateway, hand):
         await until(lambda: gateway.calls == 2)
     assert gateway.texts == ["一二"]
+
+
+class Memory:
+    """What the store tells: when it took the same words."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.asked = 0
+        self.down = False
+
+    async def taken(self, inbound: Inbound) -> list[datetime]:
+        """Return the moments."""
+        self.asked += 1
+        if self.down:
+            raise StoreError("the store is down")
+        of = [i for i in self._gateway.tickets if i.thread == inbound.thread]
+        return [i.received_at for i in of if i.text == inbound.text]
+
+
+def lose_acts(folder: Path, *, kept: int = 0) -> None:
+    """Do to the journal what a crash does: the newest acts and the end are missing."""
+    path = folder / "mobile.journal"
+    lines = [line for line in path.read_bytes().splitlines() if b'"end"' not in line]
+    acts = [line for line in lines if b'"act"' in line]
+    path.write_bytes(b"".join(line + b"\n" for line in lines if line not in acts[kept:]))
+
+
+async def test_an_act_that_a_crash_lost_is_known_by_its_ticket(tmp_path: Path) -> None:
+    """The carrier repeats it, and again after further crashes: one ticket, each time answered."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        await box.take(piece("路灯不亮"))
+    for _ in range(3):
+        lose_acts(tmp_path)
+        hand.ahead_s += 600
+        async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+            await asyncio.gather(box.take(piece("路灯不亮")), box.take(piece("路灯不亮")))
+            await box.take(piece("井盖没了"))
+    assert gateway.texts == ["路灯不亮", "井盖没了"]
+    assert memory.asked == 6  # of the two that wait for each other, the second is known
+
+
+async def test_what_was_found_in_the_store_is_remembered(tmp_path: Path) -> None:
+    """The next start does not ask again: the journal says that the store has it."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        await box.take(piece("路灯不亮"))
+    lose_acts(tmp_path)
+    for _ in range(3):
+        async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+            await box.take(piece("路灯不亮"))
+    assert (gateway.texts, memory.asked) == (["路灯不亮"], 1)
+
+
+async def test_only_what_the_crash_may_have_lost_is_asked_for(tmp_path: Path) -> None:
+    """Words of long before the crash that come again are another act, and so are new ones."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        await box.take(piece("路灯不亮"))
+        hand.ahead_s = 60
+        await box.take(piece("井盖没了"))
+        hand.ahead_s = 61
+        await box.take(piece("没有水"))
+    lose_acts(tmp_path, kept=2)  # the act of the first was forgotten, the second is on the disk
+    path = tmp_path / "mobile.journal"
+    path.write_bytes(b"\n".join(path.read_bytes().splitlines()[2:]) + b"\n")
+    hand.ahead_s = 600
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        for text in ("路灯不亮", "没有水", "没有电"):
+            await box.take(piece(text))
+    assert gateway.texts == ["路灯不亮", "井盖没了", "没有水", "路灯不亮", "没有电"]
+
+
+async def test_hours_after_a_crash_nobody_is_asked_any_more(tmp_path: Path) -> None:
+    """By then no carrier repeats; the same words are another act."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        await box.take(piece("路灯不亮"))
+    lose_acts(tmp_path)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        hand.ahead_s = LIFE_S + 1
+        await box.take(piece("路灯不亮"))
+    assert (len(gateway.texts), memory.asked) == (2, 0)
+
+
+async def test_after_a_clean_end_nobody_is_asked(tmp_path: Path) -> None:
+    """The journal is whole then."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    for text in ("路灯不亮", "井盖没了"):
+        async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+            await box.take(piece(text))
+    assert (len(gateway.texts), memory.asked) == (2, 0)
+
+
+async def test_while_the_store_cannot_be_asked_the_carrier_repeats(tmp_path: Path) -> None:
+    """Neither lost nor doubled: refused until somebody knows."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        await box.take(piece("路灯不亮"))
+    lose_acts(tmp_path)
+    memory.down = True
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        with pytest.raises(StoreError):
+            await box.take(piece("路灯不亮"))
+        memory.down = False
+        await box.take(piece("路灯不亮"))
+    assert gateway.texts == ["路灯不亮"]
+
+
+async def test_a_message_of_one_piece_waits_for_no_journal(tmp_path: Path) -> None:
+    """The store holds it; what the journal could not take is there when it can be written again."""
+    gateway, hand = Gateway(), Hand()
+    memory = Memory(gateway)
+    async with inbox(tmp_path, gateway, hand, memory.taken) as box:
+        held, box._journal._file = box._journal._file, None
+        await box.take(piece("路灯不亮"))
+        assert gateway.texts == ["路灯不亮"]
+        await until(lambda: box._journal._spoilt)
+        with pytest.raises(StoreError, match="journal"):
+            await box.take(piece("无名", source=""))  # nobody could be asked for it
+        box._journal._file = held
+        await box.take(part("一", 1, 2))
+    acts = [line for line in Journal(tmp_path / "mobile.journal", list).read() if line.op == "act"]
+    assert (piece("路灯不亮").digest,) in [act.digests for act in acts]
 
 
 async def test_a_torn_journal_keeps_what_is_whole(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from normalizer.errors import TryLater, Unreachable
 from normalizer.schema import Inbound
 from tests.channels.sms.world import (
     QUICK,
+    QUICK_ENOUGH,
     Gateway,
     Hand,
     message,
@@ -24,9 +25,6 @@ from tests.channels.sms.world import (
     until,
 )
 from tests.peers.smsc import NODE, Smsc
-
-#: Clocks by which no heartbeat comes within a test.
-QUICK_ENOUGH = msgspec.structs.replace(QUICK, heartbeat_s=60.0)
 
 
 def journal(folder: Path) -> list[dict[str, Any]]:
@@ -166,42 +164,6 @@ async def test_a_store_that_is_down_makes_the_centre_repeat(smsc: Smsc, tmp_path
     assert sorted(gateway.texts) == sorted(["路灯不亮", "井盖没了", "积水很深，" * 30])
 
 
-async def test_ten_long_messages_survive_a_restart_in_their_middle(
-    smsc: Smsc, tmp_path: Path
-) -> None:
-    """Interleaved and reversed, half before and half after a restart: ten right texts."""
-    texts = [f"第{n}位市民：" + f"{n}号楼停水了，" * 30 for n in range(10)]
-    long = [parts(str(n), text, n % 3, f"86138001380{n:02}") for n, text in enumerate(texts)]
-    order = [piece for same in zip(*(reversed(p) for p in long), strict=True) for piece in same]
-    gateway = Gateway()
-    async with running(texting(smsc.port, tmp_path), gateway):
-        smsc.deliver(*order[:17])
-        await smsc.wait("answered", 17)
-    assert gateway.tickets == []
-    async with running(texting(smsc.port, tmp_path), gateway):
-        smsc.deliver(*order[17:])
-        await gateway.until(10)
-        await smsc.wait("answered", len(order))
-    assert sorted(gateway.texts) == sorted(texts)
-
-
-async def test_a_repeat_after_a_lost_answer_is_the_same_ticket(smsc: Smsc, tmp_path: Path) -> None:
-    """The link breaks under our answers, hours pass, the centre repeats: no second ticket."""
-    gateway, hand = Gateway(), Hand()
-    long = "煤气味很重，" * 30
-    pieces = parts("l", long, 5, "8613800138001")
-    slow = QUICK_ENOUGH
-    async with running(texting(smsc.port, tmp_path, slow, hand), gateway):
-        smsc.deliver(message(1, "路灯不亮"), *pieces)
-        await smsc.wait("answered", 1 + len(pieces))
-    hand.ahead_s = 7200  # the process ended before the centre can have shown that it knows
-    async with running(texting(smsc.port, tmp_path, slow, hand), gateway):
-        smsc.deliver(message(2, "路灯不亮"), *pieces)
-        await smsc.wait("answered", 2 * (1 + len(pieces)))
-    assert sorted(gateway.texts) == sorted(["路灯不亮", long])
-    assert gateway.calls == 4
-
-
 async def test_the_same_words_sent_again_are_another_act(smsc: Smsc, tmp_path: Path) -> None:
     """Within a minute the same words are the centre's repeat; after it, and known to be taken, not."""
     gateway, hand = Gateway(), Hand()
@@ -241,31 +203,6 @@ async def test_a_missing_part_is_noted(smsc: Smsc, tmp_path: Path) -> None:
         smsc.deliver(pieces[2], pieces[0], pieces[0])
         await gateway.until(1)
     assert gateway.texts == ["一" * 67 + "[缺第2段]" + "三" * 67 + "[缺第4段]"]
-
-
-async def test_half_a_pdu_and_a_reset_lose_nothing(smsc: Smsc, tmp_path: Path) -> None:
-    """The connection is reset in the middle of a PDU; what the centre has is delivered after."""
-    gateway = Gateway()
-    async with running(texting(smsc.port, tmp_path), gateway) as channel:
-        await smsc.wait("bind")
-        smsc.tell("raw", hex="000000400000000500")
-        smsc.tell("reset")
-        smsc.deliver(message(1, "路灯不亮"))
-        await gateway.until(1)
-        assert channel.link.sessions == 2
-    assert gateway.texts == ["路灯不亮"]
-
-
-async def test_a_silent_centre_is_left_and_found_again(smsc: Smsc, tmp_path: Path) -> None:
-    """A half-open link is noticed by its missing heartbeats; the next one works."""
-    gateway = Gateway()
-    async with running(texting(smsc.port, tmp_path), gateway) as channel:
-        await smsc.wait("bind")
-        await smsc.set(silent=True)
-        await until(lambda: "heartbeats" in channel.link.why)
-        await smsc.set(silent=False)
-        smsc.deliver(message(1, "路灯不亮"))
-        await gateway.until(1)
 
 
 async def test_octets_that_cannot_be_followed_end_the_connection_only(
@@ -322,18 +259,6 @@ async def test_a_link_that_flaps_is_no_busy_loop(smsc: Smsc, tmp_path: Path) -> 
         assert asyncio.get_running_loop().time() - at > 0.35
 
 
-async def test_too_fast_is_heeded_and_the_message_sent(smsc: Smsc, tmp_path: Path) -> None:
-    """Throttled twice, a message goes out once; a reply to it names the carrier's id."""
-    await smsc.set(throttle=2)
-    channel = texting(smsc.port, tmp_path)
-    async with running(channel, Gateway()):
-        await smsc.wait("bind")
-        given = await channel.messenger.send("+8613800138000", Message(key="m", text="已受理"))
-    (sent,) = smsc.of("submit")
-    assert (given, sent["text"], sent["coding"]) == ("1", "已受理", 8)
-    assert (sent["to"], sent["ton"], sent["from"]) == ("8613800138000", 1, "106912345")
-
-
 async def test_no_such_number_is_told_from_not_now(smsc: Smsc, tmp_path: Path) -> None:
     """A number that does not exist ends its delivery alone; any other refusal is tried later."""
     channel = texting(smsc.port, tmp_path)
@@ -378,6 +303,7 @@ async def test_commands_are_answered_by_text(smsc: Smsc, tmp_path: Path) -> None
         smsc.deliver(message(1, "查询"))
         (sent,) = await smsc.wait("submit")
     assert (sent["text"], sent["to"]) == ("工单已办结。", "8613800138000")
+    assert (sent["ton"], sent["from"]) == (1, "106912345")
 
 
 async def test_a_fault_of_our_own_does_not_end_the_session(smsc: Smsc, tmp_path: Path) -> None:
@@ -412,3 +338,22 @@ async def test_an_alarm_overtakes_what_waits(smsc: Smsc, tmp_path: Path) -> None
         assert not ordinary.done()
         await ordinary
     assert [s["text"] for s in smsc.of("submit")] == ["火警", "好"]
+
+
+async def test_a_full_window_has_room_for_an_alarm(smsc: Smsc, tmp_path: Path) -> None:
+    """The carrier answers nothing: ordinary messages wait for room, an alarm is with it at once."""
+    patient = msgspec.structs.replace(QUICK_ENOUGH, answer_s=30.0, window=10)
+    channel = texting(smsc.port, tmp_path, patient)
+    async with running(channel, Gateway()), asyncio.TaskGroup() as tasks:
+        await smsc.wait("bind")
+        await smsc.set(hold=True)
+        send = channel.messenger.send
+        ordinary = [Message(key=f"{n}", text="好") for n in range(20)]
+        waiting = [tasks.create_task(send("+861", each)) for each in ordinary]
+        await smsc.wait("held", 8)
+        alarm = Message(key="b", text="火警", urgent=True)
+        waiting.append(tasks.create_task(send("+862", alarm)))
+        held = await smsc.wait("held", 9)
+        assert [each["text"] for each in held] == ["好"] * 8 + ["火警"]
+        for task in waiting:
+            task.cancel()

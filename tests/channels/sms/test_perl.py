@@ -47,18 +47,3 @@ async def test_what_we_send_arrives_in_parts(smsc: Smsc, tmp_path: Path) -> None
     bodies = [bytes.fromhex(s["hex"])[6:] for s in sent]
     assert "".join(b.decode("utf-16-be") for b in bodies) == text
     assert max(map(len, bodies)) <= 134
-
-
-async def test_a_wrong_password_is_tried_again_slowly(smsc: Smsc, tmp_path: Path) -> None:
-    """A refused login is no busy loop, and the right password gets in later."""
-    await smsc.set(password="other")
-    gateway = Gateway()
-    channel = texting(smsc.port, tmp_path)
-    async with running(channel, gateway):
-        await smsc.wait("bind", 2)
-        assert not channel.link.up
-        assert "refused" in channel.link.why
-        await smsc.set(password="secret")
-        smsc.deliver(message(1, "路灯不亮"))
-        await gateway.until(1)
-    assert len(smsc.of("bind")) <= 12

@@ -249,6 +249,8 @@ _RECEIPT = (
             False,
         ),
         (b"", ((0x001E, b"abc\0"), (0x0427, b"\2")), "abc", "DELIVRD", True),
+        (b"id:5 stat:DELIVERED err:0", (), "5", "DELIVRD", True),
+        (b"id:5 stat:ACCEPTED err:0", (), "5", "ACCEPTD", False),
         (b"id:1 stat:DELIVRD", ((0x001E, b"2\0"), (0x0427, b"\x05")), "2", "UNDELIV", False),
     ],
 )
@@ -266,6 +268,7 @@ def test_delivery_receipts(
     report = report_of(message)
     assert report is not None
     assert (report.message_id, report.state, report.arrived) == (message_id, state, arrived)
+    assert report.final == (state != "ACCEPTD")
     event = events_of(message)
     assert isinstance(event, Told)
     assert event.reply[4:8] == bytes.fromhex("80000005")

@@ -92,7 +92,7 @@ def test_segments_are_counted_as_carriers_do(text: str, expected: int) -> None:
 
 
 @settings(max_examples=20)  # each draws hundreds of characters
-@given(st.text(st.sampled_from("路灯😱a["), min_size=300, max_size=900), st.integers(2, 4))
+@given(st.text(st.sampled_from("路灯😱a["), min_size=300, max_size=900), st.integers(1, 4))
 def test_a_text_that_is_too_long_ends_with_an_ellipsis(text: str, most: int) -> None:
     """No more segments than allowed; the beginning is kept and the end says that there was more."""
     kept = joined(text, most=most)

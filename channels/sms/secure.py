@@ -1,0 +1,45 @@
+"""TLS to a carrier: whom we trust, and who we are."""
+
+import ssl
+from pathlib import Path
+
+
+def context(*, verify: bool, ca: Path | None, certificate: Path | None) -> ssl.SSLContext:
+    """Return what a connection to a carrier is secured with: TLS 1.2 or later.
+
+    Args:
+        verify: Whether the carrier's certificate must be valid and name the host.
+        ca: PEM file of who may have signed it; None: the authorities that the system trusts.
+        certificate: PEM file of our own certificate and its key, where the carrier asks for one.
+
+    Raises:
+        ValueError: A file cannot be read, or does not hold what it should; names its key.
+    """
+    try:
+        made = ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise ValueError(f"ca: no certificates in PEM form there: {_why(error)}") from None
+    if not verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        try:
+            made.load_cert_chain(certificate, password="")  # a key that asks would hold us up
+        except OSError as error:
+            raise ValueError(
+                f"certificate: no certificate with its key in PEM form there: {_why(error)}"
+            ) from None
+    return made
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def why_not(error: OSError) -> str:
+    """Return why a connection was not made, for an operator."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the carrier's certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS with the carrier: {error.reason or type(error).__name__}"
+    return f"no connection: {_why(error)}"
