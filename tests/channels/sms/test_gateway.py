@@ -10,7 +10,7 @@ import pytest
 from config.load import load
 from gateway import plugins
 from gateway.app import App, build
-from gateway.demo import new_secret
+from gateway.demo.peers import new_secret
 from gateway.store.base import Change, NewEvent
 from tests.channels.sms.world import message
 from tests.clock import START
