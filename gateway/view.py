@@ -44,8 +44,9 @@ STATUS_AFTER = {
     "withdrawn": Status.WITHDRAWN,
 }
 
-#: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes.
-INTERNAL = frozenset({"clustered", "stopped"})
+#: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes,
+#: that its media are being fetched.
+INTERNAL = frozenset({"clustered", "stopped", "media"})
 
 #: The same for incidents.
 INCIDENT_STATE_AFTER = {

@@ -171,7 +171,8 @@ class Api:
         if errcode := _errcode(answer):
             # 40001 here is the secret's fault; another try with the same one is of no use soon.
             code = meaning(errcode)
-            raise TryLater(f"no access token: {errcode}: {code.means}", SETTING_S)
+            pause = code.after_s if code.action is Action.LATER else SETTING_S
+            raise TryLater(f"no access token: {errcode}: {code.means}", pause)
         token, lasts = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not isinstance(lasts, int) or not token:
             raise TryLater("no access token: the answer holds none")
@@ -248,7 +249,10 @@ def _raise(path: str, errcode: int) -> NoReturn:
     """Raise what a code stands for. The platform's own ``errmsg`` is left out: it may quote."""
     code: Code = meaning(errcode)
     why = f"{path}: {errcode}: {code.means}"
-    if code.action is Action.CLOSED:
+    if code.action is Action.TEMPLATE:
+        # Told to the operator, and no reason to let the account's other citizens wait.
+        log.error("wechat.subscription", extra={"why": why})
+    if code.action in {Action.CLOSED, Action.TEMPLATE}:
         raise Closed(why)
     if code.action is Action.NEVER:
         raise Unreachable(why)
@@ -259,12 +263,14 @@ def _raise(path: str, errcode: int) -> NoReturn:
 async def _told(response: aiohttp.ClientResponse) -> dict[str, Any] | None:
     """Return what the platform says instead of a file; None where it gives the file.
 
-    Only the media type tells them apart: the status is 200 either way.
+    The status is 200 either way. A file has a name of its own in ``Content-Disposition``, and may
+    be of any media type: citizens send plain text, too.
     """
     if response.status != 200:
         response.close()
         raise TryLater(f"the platform answered {response.status}")
-    if response.content_type not in {"application/json", "text/plain"}:
+    told = response.content_type in {"application/json", "text/plain"}
+    if not told or "Content-Disposition" in response.headers:
         return None
     try:
         answer = msgspec.json.decode(await response.content.read(_ANSWER_BYTES))

@@ -193,7 +193,8 @@ class Platform:
         content, kind = found
         if kind == "video/mp4":
             return web.json_response({"video_url": f"{self.url}/film/{body['media_id']}"})
-        return web.Response(body=content, content_type=kind)
+        name = f'attachment; filename="{body["media_id"]}"'
+        return web.Response(body=content, content_type=kind, headers={"Content-Disposition": name})
 
     def _menu(self, body: dict[str, Any]) -> web.Response:
         self.menu = {k: v for k, v in body.items() if k != "access_token"}

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -13,6 +14,7 @@ import pytest_asyncio
 
 from channels.wechat.simulator.pusher import Account, Pushed, members
 from gateway.store.base import Change, NewEvent, StoredTicket
+from gateway.view import Public, publish
 from tests.channels.wechat.world import (
     APP,
     FIRE,
@@ -155,6 +157,8 @@ async def test_pieces_join_and_pictures_follow(world: World, citizen: str) -> No
     ]
     files = [file for one in added for file in one["attachments"]]
     assert [(f["media_type"], f["bytes"]) for f in files] == [("image/jpeg", len(PHOTO))]
+    shown = publish(stored, Public(url="", zone=ZoneInfo("Asia/Shanghai"), secret=b""))
+    assert {entry.event for entry in shown.history} == {"accepted", "added"}  # no bookkeeping
 
 
 async def test_a_picture_that_is_gone_is_a_dead_letter(world: World, citizen: str) -> None:
