@@ -197,7 +197,6 @@ class CustomerService:
         citizen, open_kfid = str(message.get("external_userid")), str(message.get("open_kfid"))
         raw = msgspec.json.encode(message)
         text = _text(kind, content)
-        sent = message.get("send_time")
         extra = {"msg_type": kind}
         if kind in _MEDIA and content.get("media_id"):
             extra["media_id"] = str(content["media_id"])
@@ -211,7 +210,7 @@ class CustomerService:
             digest=hashlib.sha256(msgspec.json.encode([kind, citizen, content])).hexdigest(),
             text=text or f"[{kind[:40]}]",
             received_at=now,
-            sent_at=datetime.fromtimestamp(sent, UTC) if isinstance(sent, int) else None,
+            sent_at=_instant(message.get("send_time")),
             raw=raw,
             raw_type="application/json",
             requester=Requester(wechat=citizen),
@@ -237,6 +236,14 @@ def _text(kind: str, content: Mapping[str, Any]) -> str | None:
     if kind == Kind.LOCATION:
         words.append(f"(GCJ-02 {content.get('latitude')},{content.get('longitude')})")
     return " ".join([shown, *words])
+
+
+def _instant(seconds: object) -> datetime | None:
+    """Return when a message was sent; None where nobody can tell, which must not stop the queue."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _place(kind: str, content: Mapping[str, Any]) -> Place:

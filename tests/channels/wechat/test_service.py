@@ -153,3 +153,11 @@ def test_a_kind_of_tomorrow_is_looked_at_by_a_human() -> None:
     assert inbound.undecodable
     assert b"beam" in inbound.raw
     assert found.inbound_of({**_message(1), "origin": 5}, NOW) is None
+
+
+@pytest.mark.parametrize("sent", [10**18, -(10**18), "soon", None])
+def test_a_time_that_is_none_stops_nobody(sent: Any) -> None:
+    """A message whose time cannot be is a ticket all the same: those behind it wait for it."""
+    found: Any = plugin.open(SECTION)
+    inbound = found.inbound_of({**_message(1), "send_time": sent}, NOW)
+    assert (inbound.sent_at, inbound.text) == (None, "路灯不亮1")
