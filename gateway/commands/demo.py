@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import contextlib
+import io
 import json
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -32,6 +34,8 @@ _PORT = 8345
 def run(arguments: argparse.Namespace) -> int:
     """Show the main job; with ``--once`` return 0 when all arrived as they should, else 1."""
     logs.configure(level=30)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no Chinese
     return run_loop(demonstrate(arguments, cast()))
 
 

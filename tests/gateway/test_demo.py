@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -118,12 +119,18 @@ def _fetched(url: str) -> int:
         return int(answer.status)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-async def test_the_pages_stay_open_until_a_signal(ending: signal.Signals) -> None:
-    """Form, progress, desk and state answer at the printed addresses; a signal ends it with 0."""
+@pytest.mark.parametrize(
+    ("ending", "charset"), [(signal.SIGTERM, "utf-8"), (signal.SIGINT, "ascii")]
+)
+async def test_the_pages_stay_open_until_a_signal(ending: signal.Signals, charset: str) -> None:
+    """Form, progress, desk and state answer at the printed addresses; a signal ends it with 0.
+
+    A terminal that knows no Chinese shows question marks instead.
+    """
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "demo", "--port", str(free_port())),
         stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": charset},
     )
     assert child.stdout is not None
     lines: list[str] = []
@@ -140,6 +147,7 @@ async def test_the_pages_stay_open_until_a_signal(ending: signal.Signals) -> Non
     for page in pages:
         assert await asyncio.to_thread(_fetched, page) == 200
     assert re.search(r"number \d{8}-\d{6}-\d, query code \w{8}", shown)
+    assert ("特急" in shown) == (charset == "utf-8")
     child.send_signal(ending)
     assert await child.wait() == 0
 
