@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import shutil
-import socket
 import statistics
 import tempfile
 import time
@@ -15,6 +14,7 @@ import aiohttp
 
 from gateway.bench.load import ORDINARY
 from gateway.bench.peers import NOWHERE, SECRET, Server, start
+from gateway.loopback import free_port, listening
 
 _CONFIG = """\
 instance: {{name: bench, region: suzhou}}
@@ -71,10 +71,10 @@ async def email(seconds: float) -> dict[str, float]:
 
 
 async def _by_smtp(seconds: float) -> dict[str, float]:
-    port = _free_port()
+    port = free_port()
     way = f"listen: {{host: 127.0.0.1, port: {port}}}"
     async with _gateway(way):
-        await _listening(port)
+        await listening(port)
         await _flood(port, 1.0)  # caches warm
         began = time.perf_counter()
         took = await _flood(port, seconds)
@@ -167,14 +167,14 @@ async def _dovecot(make: Callable[[int], bytes]) -> AsyncIterator[int]:
     """Run Dovecot with mails that wait; needs to be root, as Dovecot does."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-", ignore_cleanup_errors=True) as name:
         root = Path(name)
-        port = _free_port()
+        port = free_port()
         _fill(root, make, port)
         quiet = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             "dovecot", "-F", "-c", str(root / "conf"), stdout=quiet, stderr=quiet
         )
         try:
-            await _listening(port)
+            await listening(port)
             yield port
         finally:
             process.terminate()
@@ -202,18 +202,3 @@ async def _gateway(way: str) -> AsyncIterator[Server]:
             yield server
         finally:
             await server.stop()
-
-
-async def _listening(port: int) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return
-        await asyncio.sleep(0.05)
-    raise RuntimeError("a peer does not listen")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
