@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from channels.base import Accept, MediaRef, Receipt, Reply, Request, Shared
-from channels.wechat.account import SUCCESS, CallBack
+from channels.wechat.account import SUCCESS, CallBack, undelivered
 from channels.wechat.api import Api
 from channels.wechat.codec import Kind, push_of, word
 from channels.wechat.geo import to_wgs84
@@ -172,11 +172,18 @@ class CustomerService:
     async def _take(self, message: Mapping[str, Any], accept: Accept) -> None:
         inbound = self.inbound_of(message, datetime.now(UTC))
         if inbound is None:
+            self._note(message)
             return
         try:
             await accept(inbound)
         except Conflict:
             log.warning("wechat.conflict", extra={"channel": self._settings.name})
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        """Tell of a message of ours that the platform could not deliver after all."""
+        event = message.get("event")
+        if isinstance(event, Mapping) and event.get("event_type") == "msg_send_fail":
+            undelivered(self._settings.name, f"fail_type {event.get('fail_type')}")
 
     def media(self, inbound: Inbound) -> Sequence[MediaRef]:
         """Return what is to be fetched for a message once it is a ticket."""

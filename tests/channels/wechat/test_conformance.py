@@ -282,6 +282,37 @@ def test_broken_envelopes_raise_declared_errors() -> None:
     assert not ledger.tickets
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"Event": "TEMPLATESENDJOBFINISH", "Status": "success"}, []),
+        ({"Event": "TEMPLATESENDJOBFINISH", "Status": "failed:user block"}, ["failed:user block"]),
+        ({"Event": "subscribe_msg_sent_event"}, []),
+        ({"Event": "subscribe_msg_sent_event", "SubscribeMsgSentEvent": "?"}, []),
+        (
+            {
+                "Event": "subscribe_msg_sent_event",
+                "SubscribeMsgSentEvent": {
+                    "List": [
+                        {"ErrorCode": "0", "ErrorStatus": "success"},
+                        {"ErrorCode": "43101", "ErrorStatus": "user refuse to accept the msg"},
+                    ]
+                },
+            },
+            ["43101 user refuse to accept the msg"],
+        ),
+    ],
+)
+def test_what_was_not_delivered_is_told(
+    more: dict[str, Any], told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message that the platform took and could not deliver is named in the log, its reason too."""
+    caplog.set_level("WARNING")
+    assert plain.parse(signed(msgspec.json.encode(members(MsgType="event", **more))), NOW) == []
+    records = [r for r in caplog.records if r.getMessage() == "wechat.undelivered"]
+    assert [r.__dict__["why"] for r in records] == told
+
+
 def test_two_events_of_one_second_are_two_acts() -> None:
     """Events have no id: sender, time, name and key tell them apart; a repeat does not differ."""
     one = members(MsgType="event", Event="CLICK", EventKey="progress")
