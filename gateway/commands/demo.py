@@ -23,7 +23,7 @@ from gateway.demo.performance import answered, perform
 from gateway.demo.reading import code_in
 from gateway.demo.story import Peer
 from gateway.demo.table import folded, table
-from gateway.demo.verdict import Run
+from gateway.demo.verdict import Run, faults
 from gateway.demo.wechat import WeChat
 from gateway.loopback import free_port
 
@@ -36,7 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     logs.configure(level=30)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no Chinese
-    return run_loop(demonstrate(arguments, cast()))
+    try:
+        return run_loop(demonstrate(arguments, cast()))
+    except KeyboardInterrupt:  # before the pages stayed open
+        return 1
 
 
 async def demonstrate(arguments: argparse.Namespace, peers: Sequence[Peer]) -> int:
@@ -92,6 +95,7 @@ async def _show(url: str, office: LoopbackOffice, playing: dict[str, Peer]) -> t
         wrong += failed
         if told:
             print(folded(told, columns), end="\n\n")
+    wrong += [fault for fault in faults(story) if fault not in wrong]  # what came late, or twice
     print(folded(_summary(story, took_s), columns))
     for fault in wrong:
         print(f"WRONG: {fault}")

@@ -10,14 +10,14 @@ import aiosmtplib
 
 from gateway.demo.peers import LoopbackDesk, LoopbackOffice
 from gateway.demo.reading import sent, waited
-from gateway.demo.story import PATIENCE_S, SERVICES, Lacking, Peer, Scene, Sent, scenes
+from gateway.demo.story import PATIENCE_S, SERVICES, Peer, Scene, Sent, scenes
 from gateway.demo.verdict import Run, settled
 from gateway.demo.wechat import WeChat
 
 #: What the back office answers the first citizen who came by WeChat.
 ANSWER = "经查，工资已于今日由劳动监察部门监督发放到位，请查收。"
 #: What a carrier's end raises where the gateway does not do as it should.
-_BROKEN = (OSError, TimeoutError, aiohttp.ClientError, aiosmtplib.SMTPException, Lacking)
+_BROKEN = (OSError, TimeoutError, aiohttp.ClientError, aiosmtplib.SMTPException)
 
 
 async def perform(

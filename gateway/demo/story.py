@@ -59,10 +59,18 @@ class Peer(Protocol):
         """
 
     async def meet(self, gateway: str) -> None:
-        """Return once the gateway at this address and the carrier can reach each other."""
+        """Return once the gateway at this address and the carrier can reach each other.
+
+        Raises:
+            OSError: They cannot.
+        """
 
     async def play(self, scene: Scene) -> Sent:
-        """Send, and return once the citizen has an answer, or has waited for too long."""
+        """Send, and return once the citizen has an answer, or has waited for too long.
+
+        Raises:
+            OSError: The carrier's end broke off.
+        """
 
     async def stop(self) -> None:
         """Let go of everything."""

@@ -9,7 +9,7 @@ from channels.wechat.simulator.platform import Platform
 from channels.wechat.simulator.pusher import Account, Pusher, members
 from gateway.demo.photo import PHOTO
 from gateway.demo.reading import sent, waited
-from gateway.demo.story import Lacking, Scene, Sent
+from gateway.demo.story import Scene, Sent
 
 _APP_ID = "wx5823bf96d3bd56c7"
 
@@ -51,12 +51,12 @@ class WeChat:
         self._pusher = Pusher(self._account, f"{gateway}/channels/wechat/oa")
         await self._pusher.__aenter__()
         if not await self._pusher.shake():
-            raise Lacking("the platform's console does not take the account's address")
+            raise ConnectionError("the platform's console does not take the account's address")
 
     async def play(self, scene: Scene) -> Sent:
         """Push what the citizen wrote, and read the passive reply, or the message that follows."""
         if self._pusher is None:
-            raise Lacking("nobody pushes")
+            raise ConnectionError("the console has not taken the account's address")
         self.platform.wrote(scene.by)
         if scene.becomes != "repeat":
             self._last = self._written(scene)
