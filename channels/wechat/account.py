@@ -52,9 +52,10 @@ _OPEN = 64
 _WHY = 80
 #: Seconds before a menu that the platform did not take is tried again.
 _MENU_PAUSE_S = 300.0
-#: The members that tell one message from another; addresses of pictures differ from try to try.
+#: The members that tell one message from another. What the platform makes of them may differ from
+#: try to try: addresses of pictures, and the words that it hears in a voice.
 _CONTENT = (
-    "Content", "MediaId", "MediaId16K", "Recognition", "Location_X", "Location_Y", "Label",
+    "Content", "MediaId", "MediaId16K", "Location_X", "Location_Y", "Label",
     "Title", "Description", "Url", "AppId", "PagePath", "Event", "EventKey",
 )  # fmt: skip
 #: What ends the platform's tries.

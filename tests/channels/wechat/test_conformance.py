@@ -313,6 +313,18 @@ def test_what_was_not_delivered_is_told(
     assert [r.__dict__["why"] for r in records] == told
 
 
+def test_a_repeat_may_have_heard_more_of_a_voice() -> None:
+    """Words that the platform recognises by its second try do not make it another message."""
+    voice = {"MsgType": "voice", "MediaId": "M", "Content": None}
+    heard = [
+        plain.parse(signed(msgspec.json.encode(members(**voice, Recognition=words))), NOW)[0]
+        for words in (None, "小区停水两天了")
+    ]
+    assert heard[0].digest == heard[1].digest
+    (other,) = plain.parse(signed(msgspec.json.encode(members(**voice | {"MediaId": "N"}))), NOW)
+    assert other.digest != heard[0].digest
+
+
 def test_two_events_of_one_second_are_two_acts() -> None:
     """Events have no id: sender, time, name and key tell them apart; a repeat does not differ."""
     one = members(MsgType="event", Event="CLICK", EventKey="progress")
