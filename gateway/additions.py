@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from gateway.compose import judge
 from gateway.core import Core
 from gateway.ids import new_id
 from gateway.ports import lane_of
 from gateway.standing import addition, spoken_now, words_of
 from gateway.store.base import Change, IncidentReport, NewDelivery, NewEvent, StoredTicket
+from gateway.talk.matter import told_phone
 from normalizer.errors import Conflict
 from normalizer.normalize import Normalized, normalize
 from normalizer.schema import Attachment, Inbound, Judged, Ticket, Urgency, Value
@@ -69,6 +72,8 @@ class Additions:
         now = self._core.clock.now()
         zone = self._core.rules().zone
         details = addition(now.astimezone(zone), further.seen, further.judged, attachments)
+        if stored.ticket.requester.phone is None and further.seen.requester.phone is not None:
+            details["phone"] = further.seen.requester.phone
         event = NewEvent(at=now, event="added", by="citizen", data=details, key=key)
         deliveries = self._deliveries(stored.ticket, further.judged, details, now, answer)
         reports = self._reports(stored.ticket, further, details, now)
@@ -140,4 +145,8 @@ class Additions:
             requester=ticket.requester,
         )
         seen = normalize(inbound, rules.context, rules.gazetteer)
+        phone = told_phone(ticket, seen, rules.context.area_code)
+        if phone != seen.requester.phone:
+            requester = msgspec.structs.replace(seen.requester, phone=phone)
+            seen = msgspec.structs.replace(seen, requester=requester)
         return Further(seen=seen, judged=judge(seen.content.text, seen.folded, rules.rulebook))

@@ -22,6 +22,7 @@ from normalizer.schema import (
     Limits,
     PublishedTicket,
     Related,
+    Requester,
     Service,
     Status,
     Ticket,
@@ -83,6 +84,16 @@ def urgency_of(ticket: Ticket, events: Iterable[Event]) -> Urgency:
     return urgency
 
 
+def requester_of(ticket: Ticket, events: Iterable[Event]) -> Requester:
+    """Return who sent it, with the telephone number that they told later."""
+    if ticket.requester.phone is not None:
+        return ticket.requester
+    told = [phone for event in events if (phone := event.data.get("phone"))]
+    if not told:
+        return ticket.requester
+    return msgspec.structs.replace(ticket.requester, phone=told[-1])
+
+
 def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
     finish, contact = limits.finish_by, limits.contact_by
     for event in events:
@@ -138,7 +149,7 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         received_at=ticket.received_at.astimezone(zone),
         occurred_at=_local(ticket.occurred_at, zone),
         channel=ticket.channel,
-        requester=ticket.requester,
+        requester=requester_of(ticket, events),
         content=ticket.content,
         place=ticket.place,
         attachments=_attachments(ticket, public),
