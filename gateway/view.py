@@ -20,6 +20,7 @@ from normalizer.schema import (
     HistoryEntry,
     Incident,
     Limits,
+    Place,
     PublishedTicket,
     Related,
     Requester,
@@ -88,10 +89,16 @@ def requester_of(ticket: Ticket, events: Iterable[Event]) -> Requester:
     """Return who sent it, with the telephone number that they told later."""
     if ticket.requester.phone is not None:
         return ticket.requester
-    told = [phone for event in events if (phone := event.data.get("phone"))]
+    told = [e.data["phone"] for e in events if e.event == "added" and "phone" in e.data]
     if not told:
         return ticket.requester
     return msgspec.structs.replace(ticket.requester, phone=told[-1])
+
+
+def place_of(ticket: Ticket, events: Iterable[Event]) -> Place:
+    """Return where it is; where the citizen told so later, the place that they told first."""
+    told = (e.data["place"] for e in events if e.event == "added" and "place" in e.data)
+    return next((msgspec.convert(place, Place) for place in told), ticket.place)
 
 
 def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
@@ -151,7 +158,7 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         channel=ticket.channel,
         requester=requester_of(ticket, events),
         content=ticket.content,
-        place=ticket.place,
+        place=place_of(ticket, events),
         attachments=_attachments(ticket, public),
         type=ticket.type,
         type_label=LABELS[ticket.type],

@@ -137,7 +137,7 @@ class Conversation:
         soon = now - _last_words(newest) <= JOIN_WITHIN
         if not soon and now - newest.ticket.received_at > ASKED_WITHIN:
             return None
-        further = await self._additions.read(newest.ticket, inbound.text)
+        further = await self._additions.read(newest.ticket, inbound.text, inbound.place)
         seen, judged = further.seen, further.judged
         goes_on = soon and not is_new(newest.ticket, seen, judged)
         if goes_on or answers_question(newest.ticket, seen, judged):
@@ -147,7 +147,7 @@ class Conversation:
     async def _add(
         self, stored: StoredTicket, inbound: Inbound, further: Further | None = None
     ) -> Receipt:
-        further = further or await self._additions.read(stored.ticket, inbound.text)
+        further = further or await self._additions.read(stored.ticket, inbound.text, inbound.place)
         told = self._core.receipts.added_message(stored.number, stored.ticket, further.judged)
         answer = f"{told}{inbound.remark or ''}" if inbound.acknowledge else None
         await self._additions.put(

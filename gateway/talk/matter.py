@@ -1,11 +1,14 @@
 """Whether a further message of a conversation goes on with its matter or begins another one."""
 
 import re
+from typing import Any
+
+import msgspec
 
 from gateway.talk.receipts import PHONE, PLACE, missing
 from normalizer.normalize import Normalized
 from normalizer.phone import find_phones
-from normalizer.schema import Domain, Judged, Ticket, Urgency
+from normalizer.schema import Domain, Judged, Place, Ticket, Urgency
 
 #: Code points below which a message is no matter of its own: a detail, a thanks, a number.
 _DETAIL = 10
@@ -58,8 +61,8 @@ def answers_question(first: Ticket, seen: Normalized, judged: Judged) -> bool:
     if len(seen.content.text) > _ANSWER or judged.urgency is Urgency.EMERGENCY:
         return False
     asked = missing(first)
-    place = PLACE in asked and seen.place.text is not None
-    return place or (PHONE in asked and seen.requester.phone is not None)
+    place = seen.place.text is not None or seen.place.latitude is not None
+    return (PLACE in asked and place) or (PHONE in asked and seen.requester.phone is not None)
 
 
 def told_phone(first: Ticket, seen: Normalized, area_code: str | None) -> str | None:
@@ -77,3 +80,13 @@ def told_phone(first: Ticket, seen: Normalized, area_code: str | None) -> str | 
         rest = rest[: found.start] + rest[found.end :]
     values = {found.value for found in numbers}
     return values.pop() if len(values) == 1 and _AROUND.fullmatch(rest) else None
+
+
+def told_later(first: Ticket, seen: Normalized) -> dict[str, Any]:
+    """Return what further words tell that the first ones did not, as an event's details."""
+    asked, details = missing(first), dict[str, Any]()
+    if PHONE in asked and seen.requester.phone is not None:
+        details["phone"] = seen.requester.phone
+    if PLACE in asked and seen.place != Place():
+        details["place"] = msgspec.to_builtins(seen.place)
+    return details

@@ -10,7 +10,7 @@ import pytest
 from channels.base import Receipt
 from gateway.talk.conversation import JOIN_WITHIN
 from gateway.view import publish
-from normalizer.schema import Inbound, Requester, Urgency
+from normalizer.schema import Inbound, Place, Requester, Urgency
 from tests.gateway.world import FIRE, LAMP, World
 
 THREAD = "+8613800138000"
@@ -186,6 +186,30 @@ async def test_the_number_of_somebody_else_is_not_the_citizens(world: World, wor
     first = await world.intake.accept(_chat(world, LAMP))
     await world.intake.accept(_chat(world, words))
     assert publish(await world.ticket(first.number), world.public).requester.phone is None
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("[位置] (GCJ-02 33.64,116.97)", Place(latitude=33.642, longitude=116.965)),
+        ("埇桥区人民路与淮海路交叉口", Place()),
+    ],
+    ids=["a point", "words"],
+)
+async def test_the_place_that_was_asked_for_is_the_tickets(
+    world: World, words: str, place: Place
+) -> None:
+    """A point of the map joins hours later like words do, and is where the matter is."""
+    first = await world.intake.accept(_chat(world, "路灯坏了三盏，请尽快修好"))
+    assert "地点" in first.message
+    await world.clock.advance(3 * 3600)
+    second = await world.intake.accept(_chat(world, words, place=place))
+    assert second.number == first.number
+    shown = publish(await world.ticket(first.number), world.public).place
+    assert (shown.latitude, shown.longitude) == (place.latitude, place.longitude)
+    assert (shown.text is None) == (place != Place())
+    await world.intake.accept(_chat(world, "埇桥区汴河路口"))
+    assert publish(await world.ticket(first.number), world.public).place == shown
 
 
 async def test_who_is_anonymous_stays_so(world: World) -> None:
