@@ -67,8 +67,16 @@ class Api:
             await self._session.close()
             self._session = None
 
-    async def call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, path: str, body: Mapping[str, Any], *, spare: bool = False
+    ) -> dict[str, Any]:
         """Return the answer to a call that the platform carried out.
+
+        Args:
+            path: Of the interface.
+            body: What is asked.
+            spare: There is another way to the citizen: what an operator must set right first is
+                passed over.
 
         Raises:
             Closed: The citizen cannot be written to now.
@@ -81,6 +89,8 @@ class Api:
             token = await self._token(refused=token)
             answer = await self._post(path, {"access_token": token}, body)
         if errcode := _errcode(answer):
+            if spare and meaning(errcode).action is Action.SETTING:
+                raise _passed_over(path, errcode)
             _raise(path, errcode)
         return answer
 
@@ -250,14 +260,20 @@ def _raise(path: str, errcode: int) -> NoReturn:
     code: Code = meaning(errcode)
     why = f"{path}: {errcode}: {code.means}"
     if code.action is Action.TEMPLATE:
-        # Told to the operator, and no reason to let the account's other citizens wait.
-        log.error("wechat.subscription", extra={"why": why})
-    if code.action in {Action.CLOSED, Action.TEMPLATE}:
+        raise _passed_over(path, errcode)
+    if code.action is Action.CLOSED:
         raise Closed(why)
     if code.action is Action.NEVER:
         raise Unreachable(why)
     # A token that is refused once more, right after it was fetched, is left to the next try.
     raise TryLater(why, SETTING_S if code.action is Action.SETTING else code.after_s)
+
+
+def _passed_over(path: str, errcode: int) -> Closed:
+    """Return what has the next way tried: no reason to let the account's other citizens wait."""
+    why = f"{path}: {errcode}: {meaning(errcode).means}"
+    log.error("wechat.subscription", extra={"why": why})
+    return Closed(why)
 
 
 async def _told(response: aiohttp.ClientResponse) -> dict[str, Any] | None:

@@ -176,7 +176,7 @@ async def test_a_token_that_is_not_to_be_had(
     await messenger.send(CITIZEN, HELLO)
 
 
-@pytest.mark.parametrize("errcode", [40037, 41030, 47003])
+@pytest.mark.parametrize("errcode", [40037, 41030, 47003, 48001, 50001])
 async def test_a_wrong_template_stops_nobody(
     messenger: WeChatMessenger, platform: Platform, errcode: int
 ) -> None:
