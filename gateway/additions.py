@@ -4,18 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from gateway.compose import judge
 from gateway.core import Core
 from gateway.ids import new_id
 from gateway.ports import lane_of
 from gateway.standing import addition, spoken_now, words_of
 from gateway.store.base import Change, IncidentReport, NewDelivery, NewEvent, StoredTicket
+from gateway.talk.matter import told_later, told_phone
 from normalizer.errors import Conflict
 from normalizer.normalize import Normalized, normalize
-from normalizer.schema import Attachment, Inbound, Judged, Ticket, Urgency, Value
+from normalizer.schema import Attachment, Inbound, Judged, Place, Ticket, Urgency, Value
 
 #: Type of the delivery that tells a citizen of their further words.
 ADDED = "hotline.answer.added"
+_NOWHERE = Place()
 
 
 def message_key(key: str | None) -> str | None:
@@ -36,10 +40,16 @@ class Additions:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def read(self, ticket: Ticket, text: str) -> Further:
-        """Return what a citizen's further words say; nothing is stored."""
+    async def read(self, ticket: Ticket, text: str, place: Place = _NOWHERE) -> Further:
+        """Return what a citizen's further words say; nothing is stored.
+
+        Args:
+            ticket: What they are about.
+            text: The words.
+            place: Where the citizen points beside them.
+        """
         return await self._core.letters.read(
-            text, self._core.rules().rulebook, lambda: self._judge(ticket, text)
+            text, self._core.rules().rulebook, lambda: self._judge(ticket, text, place)
         )
 
     async def put(
@@ -69,6 +79,7 @@ class Additions:
         now = self._core.clock.now()
         zone = self._core.rules().zone
         details = addition(now.astimezone(zone), further.seen, further.judged, attachments)
+        details |= told_later(stored.ticket, further.seen)
         event = NewEvent(at=now, event="added", by="citizen", data=details, key=key)
         deliveries = self._deliveries(stored.ticket, further.judged, details, now, answer)
         reports = self._reports(stored.ticket, further, details, now)
@@ -127,7 +138,7 @@ class Additions:
         if first is None or words_of(first.data) != words_of(repeat.data):
             raise Conflict(key_name, "it was used before with other content; take a new one")
 
-    def _judge(self, ticket: Ticket, text: str) -> Further:
+    def _judge(self, ticket: Ticket, text: str, place: Place) -> Further:
         rules = self._core.rules()
         inbound = Inbound(
             channel=ticket.channel.kind,
@@ -138,6 +149,11 @@ class Additions:
             raw=b"",
             raw_type="text/plain",
             requester=ticket.requester,
+            place=place,
         )
         seen = normalize(inbound, rules.context, rules.gazetteer)
+        phone = told_phone(ticket, seen, rules.context.area_code)
+        if phone != seen.requester.phone:
+            requester = msgspec.structs.replace(seen.requester, phone=phone)
+            seen = msgspec.structs.replace(seen, requester=requester)
         return Further(seen=seen, judged=judge(seen.content.text, seen.folded, rules.rulebook))

@@ -24,7 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", parents=[config], help="run the gateway")
     demo = commands.add_parser("demo", help="show the main job on the embedded default")
     demo.add_argument("--once", action="store_true", help="exit when all arrived: 0, else 1")
-    demo.add_argument("--port", type=int, default=8345, help="port of the pages (0: any free one)")
+    demo.add_argument(
+        "--port", type=int, help="port of the pages (default: 8345, or any that is free)"
+    )
     commands.add_parser("check", parents=[config], help="validate a configuration")
     _explain(commands, config)
     _evaluate(commands, config)

@@ -20,8 +20,10 @@ from normalizer.schema import (
     HistoryEntry,
     Incident,
     Limits,
+    Place,
     PublishedTicket,
     Related,
+    Requester,
     Service,
     Status,
     Ticket,
@@ -45,8 +47,8 @@ STATUS_AFTER = {
 }
 
 #: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes,
-#: whether duty telephones have its alarm.
-INTERNAL = frozenset({"clustered", "stopped", "alarm_delivered", "alarm_undelivered"})
+#: whether duty telephones have its alarm, that its media are being fetched.
+INTERNAL = frozenset({"clustered", "stopped", "media", "alarm_delivered", "alarm_undelivered"})
 
 #: The member of an event's details that moves a limit, by the limit; the newest such event counts.
 MOVED_BY = {"contact_by": "contact_by", "finish_by": "until"}
@@ -84,6 +86,22 @@ def urgency_of(ticket: Ticket, events: Iterable[Event]) -> Urgency:
         if raised := event.data.get("urgency"):
             urgency = Urgency(raised)
     return urgency
+
+
+def requester_of(ticket: Ticket, events: Iterable[Event]) -> Requester:
+    """Return who sent it, with the telephone number that they told later."""
+    if ticket.requester.phone is not None:
+        return ticket.requester
+    told = [e.data["phone"] for e in events if e.event == "added" and "phone" in e.data]
+    if not told:
+        return ticket.requester
+    return msgspec.structs.replace(ticket.requester, phone=told[-1])
+
+
+def place_of(ticket: Ticket, events: Iterable[Event]) -> Place:
+    """Return where it is; where the citizen told so later, the place that they told first."""
+    told = (e.data["place"] for e in events if e.event == "added" and "place" in e.data)
+    return next((msgspec.convert(place, Place) for place in told), ticket.place)
 
 
 def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
@@ -140,9 +158,9 @@ def publish(stored: StoredTicket, public: Public, upto: int | None = None) -> Pu
         received_at=ticket.received_at.astimezone(zone),
         occurred_at=_local(ticket.occurred_at, zone),
         channel=ticket.channel,
-        requester=ticket.requester,
+        requester=requester_of(ticket, events),
         content=ticket.content,
-        place=ticket.place,
+        place=place_of(ticket, events),
         attachments=_attachments(ticket, public),
         type=ticket.type,
         type_label=LABELS[ticket.type],

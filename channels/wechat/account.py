@@ -20,6 +20,7 @@ from channels.wechat.codec import (
     TEXT_BYTES,
     Kind,
     Push,
+    failures_of,
     fields_of,
     place_of,
     push_of,
@@ -47,16 +48,24 @@ log = logging.getLogger(__name__)
 TOLERANCE = timedelta(minutes=5)
 #: Pushes remembered between the steps of their way.
 _OPEN = 64
+#: Characters of a reason that are logged.
+_WHY = 80
 #: Seconds before a menu that the platform did not take is tried again.
 _MENU_PAUSE_S = 300.0
-#: The members that tell one message from another; addresses of pictures differ from try to try.
+#: The members that tell one message from another. What the platform makes of them may differ from
+#: try to try: addresses of pictures, and the words that it hears in a voice.
 _CONTENT = (
-    "Content", "MediaId", "MediaId16K", "Recognition", "Location_X", "Location_Y", "Label",
+    "Content", "MediaId", "MediaId16K", "Location_X", "Location_Y", "Label",
     "Title", "Description", "Url", "AppId", "PagePath", "Event", "EventKey",
 )  # fmt: skip
 #: What ends the platform's tries.
 SUCCESS = Reply(status=200, body=b"success", content_type="text/plain")
 _MEDIA = (Kind.IMAGE, Kind.VOICE, Kind.VIDEO, Kind.SHORT_VIDEO)
+
+
+def undelivered(account: str, why: str) -> None:
+    """Tell the operator that a message which the platform had taken did not reach its citizen."""
+    log.warning("wechat.undelivered", extra={"channel": account, "why": why[:_WHY]})
 
 
 class CallBack:
@@ -255,6 +264,8 @@ class OfficialAccount:
             # The menu's word for what a citizen can also type.
             asked = msgspec.structs.replace(push, fields={**push.fields, "Content": "查询"})
             return [self._inbound(asked, request, now)]
+        for why in failures_of(push):
+            undelivered(self._settings.name, why)
         return []
 
     def files(self, request: Request) -> Sequence[bytes]:

@@ -67,8 +67,16 @@ class Api:
             await self._session.close()
             self._session = None
 
-    async def call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, path: str, body: Mapping[str, Any], *, spare: bool = False
+    ) -> dict[str, Any]:
         """Return the answer to a call that the platform carried out.
+
+        Args:
+            path: Of the interface.
+            body: What is asked.
+            spare: There is another way to the citizen: what an operator must set right first is
+                passed over.
 
         Raises:
             Closed: The citizen cannot be written to now.
@@ -81,6 +89,8 @@ class Api:
             token = await self._token(refused=token)
             answer = await self._post(path, {"access_token": token}, body)
         if errcode := _errcode(answer):
+            if spare and meaning(errcode).action is Action.SETTING:
+                raise _passed_over(path, errcode)
             _raise(path, errcode)
         return answer
 
@@ -171,7 +181,8 @@ class Api:
         if errcode := _errcode(answer):
             # 40001 here is the secret's fault; another try with the same one is of no use soon.
             code = meaning(errcode)
-            raise TryLater(f"no access token: {errcode}: {code.means}", SETTING_S)
+            pause = code.after_s if code.action is Action.LATER else SETTING_S
+            raise TryLater(f"no access token: {errcode}: {code.means}", pause)
         token, lasts = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not isinstance(lasts, int) or not token:
             raise TryLater("no access token: the answer holds none")
@@ -248,6 +259,8 @@ def _raise(path: str, errcode: int) -> NoReturn:
     """Raise what a code stands for. The platform's own ``errmsg`` is left out: it may quote."""
     code: Code = meaning(errcode)
     why = f"{path}: {errcode}: {code.means}"
+    if code.action is Action.TEMPLATE:
+        raise _passed_over(path, errcode)
     if code.action is Action.CLOSED:
         raise Closed(why)
     if code.action is Action.NEVER:
@@ -256,15 +269,24 @@ def _raise(path: str, errcode: int) -> NoReturn:
     raise TryLater(why, SETTING_S if code.action is Action.SETTING else code.after_s)
 
 
+def _passed_over(path: str, errcode: int) -> Closed:
+    """Return what has the next way tried: no reason to let the account's other citizens wait."""
+    why = f"{path}: {errcode}: {meaning(errcode).means}"
+    log.error("wechat.subscription", extra={"why": why})
+    return Closed(why)
+
+
 async def _told(response: aiohttp.ClientResponse) -> dict[str, Any] | None:
     """Return what the platform says instead of a file; None where it gives the file.
 
-    Only the media type tells them apart: the status is 200 either way.
+    The status is 200 either way. A file has a name of its own in ``Content-Disposition``, and may
+    be of any media type: citizens send plain text, too.
     """
     if response.status != 200:
         response.close()
         raise TryLater(f"the platform answered {response.status}")
-    if response.content_type not in {"application/json", "text/plain"}:
+    told = response.content_type in {"application/json", "text/plain"}
+    if not told or "Content-Disposition" in response.headers:
         return None
     try:
         answer = msgspec.json.decode(await response.content.read(_ANSWER_BYTES))

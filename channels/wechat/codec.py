@@ -211,6 +211,24 @@ def text_of(push: Push) -> str:
     return SHOWN[push.kind]
 
 
+def failures_of(push: Push) -> tuple[str, ...]:
+    """Return what the platform says of messages of ours that it could not deliver after all.
+
+    Source: "事件推送" of 模板消息 (``Status``) and of 订阅通知 (``SubscribeMsgSentEvent``).
+    """
+    if push.event == "templatesendjobfinish":
+        status = push.word("Status")
+        return () if status == "success" else (status,)
+    told = push.fields.get("SubscribeMsgSentEvent")
+    found = told.get("List") if isinstance(told, Mapping) else None
+    each = [item for item in (found if isinstance(found, list) else [found]) if item]
+    return tuple(
+        f"{word(item, 'ErrorCode')} {word(item, 'ErrorStatus')}"
+        for item in each
+        if isinstance(item, Mapping) and word(item, "ErrorCode") != "0"
+    )
+
+
 def place_of(push: Push) -> Place:
     """Return where a location message points, in WGS-84; nowhere for other messages.
 

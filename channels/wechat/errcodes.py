@@ -22,7 +22,8 @@ class Action(StrEnum):
     LATER = "later"  #: tries again with growing delays
     SETTING = "setting"  #: tries again seldom and tells the operator what to set right
     CLOSED = "closed"  #: goes the declared fallback: this citizen cannot be written to now
-    NEVER = "never"  #: gives this one item up, as a dead letter
+    TEMPLATE = "template"  #: goes the next fallback; the subscription message is set wrong
+    NEVER = "never"  #: is not tried again: the way to this citizen, or this file, is no more
 
 
 class Code(Value, frozen=True, kw_only=True):
@@ -38,7 +39,8 @@ def _code(action: Action, source: str, means: str, after_s: float | None = None)
     return Code(action=action, means=means, source=source, after_s=after_s)
 
 
-_R, _L, _S, _C, _N = Action.REFRESH, Action.LATER, Action.SETTING, Action.CLOSED, Action.NEVER
+_R, _L, _S = Action.REFRESH, Action.LATER, Action.SETTING
+_C, _T, _N = Action.CLOSED, Action.TEMPLATE, Action.NEVER
 
 CODES: Mapping[int, Code] = MappingProxyType(
     {
@@ -50,8 +52,10 @@ CODES: Mapping[int, Code] = MappingProxyType(
         40007: _code(_N, "G", "the media id is invalid or older than three days"),
         40013: _code(_S, "G", "app_id is wrong"),
         40014: _code(_R, "G", "the access token is invalid"),
+        40020: _code(_S, "G", "form_url is longer than a menu takes"),
         40029: _code(_N, "G", "the OAuth code is invalid or was used"),
-        40037: _code(_S, "S", "subscription.id is no template of this account"),
+        40037: _code(_T, "S", "subscription.id is no template of this account"),
+        40055: _code(_S, "G", "form_url is of a domain that the account's menu may not open"),
         40125: _code(_S, "A", "app_secret is wrong"),
         40163: _code(_N, "G", "the OAuth code was used"),
         40164: _code(
@@ -61,11 +65,15 @@ CODES: Mapping[int, Code] = MappingProxyType(
         41001: _code(_R, "G", "the access token is missing"),
         41002: _code(_S, "A", "app_id is missing"),
         41004: _code(_S, "A", "app_secret is missing"),
-        41030: _code(_S, "S", "subscription.page is no page of the mini program"),
+        41030: _code(_T, "S", "subscription.page is no page of the mini program"),
         42001: _code(_R, "G", "the access token has expired"),
+        42003: _code(_N, "G", "the OAuth code has expired"),
+        42007: _code(_R, "G", "the account has withdrawn the authorisation: its tokens are void"),
         43004: _code(_C, "G", "the citizen does not follow the account"),
+        43019: _code(_C, "G", "the account has the citizen on its black list"),
         43101: _code(_C, "S", "the citizen has refused the subscription message"),
-        43108: _code(_L, "C", "two messages to one citizen at once", after_s=2),
+        43108: _code(_L, "C", "two messages to one citizen at once"),
+        44004: _code(_N, "G", "the text is empty"),
         45002: _code(_N, "G", "the text is longer than the platform takes"),
         45009: _code(_L, "G", "the interface's calls of this day are used up", after_s=3600),
         45011: _code(_L, "G", "too many calls in this minute", after_s=60),
@@ -73,15 +81,20 @@ CODES: Mapping[int, Code] = MappingProxyType(
         45033: _code(_L, "W", "too many calls at once", after_s=10),
         45047: _code(_C, "C", "as many messages as are allowed between two of the citizen's"),
         45080: _code(_C, "C", "the citizen has touched no more entries of the menu"),
-        47003: _code(_S, "S", "subscription.number or subscription.text does not fit the template"),
+        45166: _code(_C, "G", "the platform does not pass this text on"),
+        46001: _code(_N, "G", "the file is no more"),
+        46004: _code(_N, "G", "the citizen's account is no more"),
+        47003: _code(_T, "S", "subscription.number or subscription.text does not fit the template"),
         48001: _code(_S, "G", "the account has no right to this interface"),
         48002: _code(_C, "G", "the citizen takes no messages of the account"),
         48004: _code(_S, "G", "the platform has closed this interface to the account"),
+        48008: _code(_S, "G", "the account may not send messages of this kind"),
         50001: _code(_S, "G", "the account is not authorised for this interface"),
         50002: _code(_N, "G", "the citizen's account is frozen or gone"),
         50005: _code(_C, "G", "the citizen does not follow the account"),
         60020: _code(_S, "W", "this host's address is not trusted by the WeCom application"),
         61451: _code(_N, "C", "a member of the message is invalid"),
+        87014: _code(_C, "G", "the platform does not pass this text on"),
         89503: _code(_S, "A", "an administrator must confirm calls from this host's address"),
         89506: _code(_S, "A", "an administrator has refused this host's address for 24 hours"),
         89507: _code(_S, "A", "an administrator has refused this host's address for an hour"),

@@ -97,7 +97,7 @@ class WeChatMessenger:
         }
         if template.page is not None:
             body["page"] = template.page
-        await self._api.call(path, body)
+        await self._api.call(path, body, spare=True)
 
     def _remember(self, key: str, parts: int) -> None:
         self._sent[key] = parts

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from channels.base import Accept, MediaRef, Receipt, Reply, Request, Shared
-from channels.wechat.account import SUCCESS, CallBack
+from channels.wechat.account import SUCCESS, CallBack, undelivered
 from channels.wechat.api import Api
 from channels.wechat.codec import Kind, push_of, word
 from channels.wechat.geo import to_wgs84
@@ -172,11 +172,18 @@ class CustomerService:
     async def _take(self, message: Mapping[str, Any], accept: Accept) -> None:
         inbound = self.inbound_of(message, datetime.now(UTC))
         if inbound is None:
+            self._note(message)
             return
         try:
             await accept(inbound)
         except Conflict:
             log.warning("wechat.conflict", extra={"channel": self._settings.name})
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        """Tell of a message of ours that the platform could not deliver after all."""
+        event = message.get("event")
+        if isinstance(event, Mapping) and event.get("event_type") == "msg_send_fail":
+            undelivered(self._settings.name, f"fail_type {event.get('fail_type')}")
 
     def media(self, inbound: Inbound) -> Sequence[MediaRef]:
         """Return what is to be fetched for a message once it is a ticket."""
@@ -197,7 +204,6 @@ class CustomerService:
         citizen, open_kfid = str(message.get("external_userid")), str(message.get("open_kfid"))
         raw = msgspec.json.encode(message)
         text = _text(kind, content)
-        sent = message.get("send_time")
         extra = {"msg_type": kind}
         if kind in _MEDIA and content.get("media_id"):
             extra["media_id"] = str(content["media_id"])
@@ -211,7 +217,7 @@ class CustomerService:
             digest=hashlib.sha256(msgspec.json.encode([kind, citizen, content])).hexdigest(),
             text=text or f"[{kind[:40]}]",
             received_at=now,
-            sent_at=datetime.fromtimestamp(sent, UTC) if isinstance(sent, int) else None,
+            sent_at=_instant(message.get("send_time")),
             raw=raw,
             raw_type="application/json",
             requester=Requester(wechat=citizen),
@@ -237,6 +243,14 @@ def _text(kind: str, content: Mapping[str, Any]) -> str | None:
     if kind == Kind.LOCATION:
         words.append(f"(GCJ-02 {content.get('latitude')},{content.get('longitude')})")
     return " ".join([shown, *words])
+
+
+def _instant(seconds: object) -> datetime | None:
+    """Return when a message was sent; None where nobody can tell, which must not stop the queue."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _place(kind: str, content: Mapping[str, Any]) -> Place:

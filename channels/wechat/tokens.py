@@ -18,6 +18,9 @@ from normalizer.schema import Value
 MARGIN_S = 240.0
 #: How long a process may take to fetch; should it die, another one fetches after that.
 FETCH_S = 10.0
+#: Forced refreshes of a day, and seconds between two: what is beyond is wasted or refused.
+FORCED_A_DAY, FORCED_APART_S = 20, 30.0
+_DAY_S = 86_400.0
 _LOOK_S = 0.05
 _WAIT_S = 15.0
 
@@ -35,6 +38,7 @@ class _State(Value, frozen=True, kw_only=True):
     token: str = ""
     until: float = 0.0  #: seconds since 1970
     fetching_until: float = 0.0  #: somebody is at it
+    forced: tuple[float, ...] = ()  #: when others were forced, within the last day
 
 
 #: Fetches a token; True: one that differs from the token in force.
@@ -88,18 +92,21 @@ class Tokens:
 
     async def _renew(self, mine: _State, version: int, refused: str | None) -> str:
         """Fetch, as the only one, and tell the others."""
+        forced = tuple(at for at in mine.forced if at > self._now() - _DAY_S)
         try:
             async with asyncio.timeout(FETCH_S):
                 issued = await self._fetch(False)
                 if issued.token == refused:  # the stable interface still believes in it
-                    issued = await self._fetch(True)
-        except TimeoutError:
-            await self._write(msgspec.structs.replace(mine, fetching_until=0.0), version)
+                    _check_forced(forced, self._now())
+                    forced = (*forced, self._now())
+                    issued = _another(await self._fetch(True), refused)
+        except (TimeoutError, TryLater) as error:
+            given_up = msgspec.structs.replace(mine, fetching_until=0.0, forced=forced)
+            await self._write(given_up, version)
+            if isinstance(error, TryLater):
+                raise
             raise TryLater("the platform gave no access token in time") from None
-        except TryLater:
-            await self._write(msgspec.structs.replace(mine, fetching_until=0.0), version)
-            raise
-        state = _State(token=issued.token, until=self._now() + issued.lasts_s)
+        state = _State(token=issued.token, until=self._now() + issued.lasts_s, forced=forced)
         await self._write(state, version)
         self._known = state
         return state.token
@@ -112,3 +119,20 @@ class Tokens:
 
     async def _write(self, state: _State, version: int) -> bool:
         return await self._shared.swap(self._name, msgspec.json.encode(state), version)
+
+
+def _another(issued: Issued, refused: str | None) -> Issued:
+    """Return a token that is not the refused one. Raises `TryLater` if it is."""
+    if issued.token == refused:
+        raise TryLater("the platform gives no other token than the one it refuses", FORCED_APART_S)
+    return issued
+
+
+def _check_forced(forced: tuple[float, ...], now: float) -> None:
+    """Return if another token may be forced now. Raises `TryLater`, with the time to wait."""
+    free_at = [forced[-1] + FORCED_APART_S] if forced else []
+    if len(forced) >= FORCED_A_DAY:
+        free_at.append(forced[-FORCED_A_DAY] + _DAY_S)
+    if free_at and max(free_at) > now:
+        why = "the platform refuses its own access token, and another one was forced just before"
+        raise TryLater(why, max(free_at) - now)

@@ -1,9 +1,9 @@
-"""A message centre for the benchmark: delivers as fast as it is answered, or at a rate."""
+"""A message centre: delivers one message, as many as are answered, or so many a second."""
 
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -28,12 +28,14 @@ class Centre:
     """Takes one bind at a time."""
 
     window: int = 64
+    took: Callable[[Frame], None] = lambda _: None  #: told of every submit_sm
     port: int = 0
     answered: list[tuple[float, float]] = field(default_factory=list)  #: when, and ms it took
     refused: int = 0
     submitted: int = 0
     _sent: dict[int, float] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _citizens: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _writer: asyncio.StreamWriter | None = None
     _server: asyncio.Server | None = None
     _room: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,20 +80,25 @@ class Centre:
                 self._room.clear()
                 await self._room.wait()
 
-    def _deliver(self) -> None:
-        number = next(self._numbers)
-        message = ShortMessage(
-            source=f"86139{number:08}",
-            source_ton=1,
-            destination="106912345",
-            coding=8,
-            octets=_TEXT.format(n=number).encode(_UTF16),
-        )
-        sequence = number & 0x7FFF_FFFF
+    def deliver(self, message: ShortMessage) -> None:
+        """Deliver one message to whoever has bound."""
+        sequence = next(self._numbers) & 0x7FFF_FFFF
         self._sent[sequence] = time.perf_counter()
         if self._writer is not None:
             body = short_message_body(message)
             self._writer.write(frame(Command.DELIVER_SM, sequence, body).octets)
+
+    def _deliver(self) -> None:
+        number = next(self._citizens)
+        self.deliver(
+            ShortMessage(
+                source=f"86139{number:08}",
+                source_ton=1,
+                destination="106912345",
+                coding=8,
+                octets=_TEXT.format(n=number).encode(_UTF16),
+            )
+        )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = Frames()
@@ -112,6 +119,7 @@ class Centre:
         body = b""
         if came.command == Command.SUBMIT_SM:
             self.submitted += 1
+            self.took(came)
             body = f"{self.submitted}\0".encode()
         elif came.command == Command.BIND_TRANSCEIVER:
             self._writer = writer

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import shutil
-import socket
 import statistics
 import tempfile
 import time
@@ -16,6 +15,7 @@ import aiohttp
 from gateway.bench import roundup
 from gateway.bench.load import EMERGENCY, ORDINARY
 from gateway.bench.peers import NOWHERE, SECRET, Server, start, watch
+from gateway.loopback import free_port, listening
 
 _CONFIG = """\
 instance: {{name: bench, region: suzhou}}
@@ -77,10 +77,10 @@ async def email(seconds: float) -> dict[str, float]:
 
 
 async def _by_smtp(seconds: float) -> dict[str, float]:
-    port = _free_port()
+    port = free_port()
     way = f"listen: {{host: 127.0.0.1, port: {port}}}"
     async with _gateway(way):
-        await _listening(port)
+        await listening(port)
         await _flood(port, 1.0)  # caches warm
         began = time.perf_counter()
         took = await _flood(port, seconds)
@@ -214,14 +214,14 @@ async def _dovecot() -> AsyncIterator[tuple[int, Path]]:
     """Run Dovecot with mails that wait; give its port and the mailbox. Needs to be root."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-", ignore_cleanup_errors=True) as name:
         root = Path(name)
-        port = _free_port()
+        port = free_port()
         _fill(root, port)
         quiet = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             "dovecot", "-F", "-c", str(root / "conf"), stdout=quiet, stderr=quiet
         )
         try:
-            await _listening(port)
+            await listening(port)
             yield port, root / "mail"
         finally:
             process.terminate()
@@ -258,18 +258,3 @@ async def _gateway(way: str) -> AsyncIterator[Server]:
             yield server
         finally:
             await server.stop()
-
-
-async def _listening(port: int) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return
-        await asyncio.sleep(0.05)
-    raise RuntimeError("a peer does not listen")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -7,7 +7,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +15,7 @@ from aiohttp import web
 
 from gateway.bench.centre import Centre
 from gateway.bench.peers import NOWHERE, SECRET, Server, start
+from gateway.loopback import free_port
 
 _PATH = "bench-path-that-nobody-guesses"
 _CONFIG = """\
@@ -151,7 +152,7 @@ async def _kannel(port: int) -> AsyncIterator[None]:
     """Run Kannel between a centre and an HTTP server that answers 200."""
     async with _sink() as url:
         with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-            admin, box = _free_ports(2)
+            admin, box = free_port(), free_port()
             path = Path(folder) / "kannel.conf"
             path.write_text(_KANNEL.format(port=port, admin=admin, box=box, url=url))
             processes = [await _started("bearerbox", path)]
@@ -185,14 +186,3 @@ async def _sink() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
-
-
-def _free_ports(count: int) -> Sequence[int]:
-    """Return ports that nobody listens on now."""
-    import socket
-
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from channels.wechat.simulator.pusher import Account, Pusher, members
 from gateway.bench.load import ORDINARY
-from gateway.bench.peers import NOWHERE, SECRET, Server, start
+from gateway.bench.peers import NOWHERE, SECRET, start
 
 CONNECTIONS = 32
+#: Pushes a second where citizens do not wait for one another: a large city's busy hour.
+_RATE = 50.0
 _WARM_UP_S = 1.0
 _ACCOUNT = Account(
     app_id="wx5823bf96d3bd56c7",
@@ -54,45 +56,64 @@ def _configure(folder: Path) -> Path:
     return path
 
 
-async def _citizen(pusher: Pusher, number: int, tally: _Tally, until: float) -> None:
-    """Write one message after another, each a citizen's first."""
-    count = 0
-    while (began := time.perf_counter()) < until:
-        count += 1
-        fields = members(
-            "text", f"oBench-{number}-{count}", Content=ORDINARY[count % len(ORDINARY)]
-        )
-        status, answer = await pusher.once(*pusher.request(fields))
-        tally.latencies_s.append(time.perf_counter() - began)
-        tally.wrong += status != 200 or b"<Encrypt>" not in answer
+async def _write(pusher: Pusher, citizen: str, count: int, tally: _Tally) -> None:
+    """Write one message, a citizen's first."""
+    fields = members("text", citizen, Content=ORDINARY[count % len(ORDINARY)])
+    body, query = pusher.request(fields)
+    began = time.perf_counter()
+    status, answer = await pusher.once(body, query)
+    tally.latencies_s.append(time.perf_counter() - began)
+    tally.wrong += status != 200 or b"<Encrypt>" not in answer
 
 
-async def _push(server: Server, seconds: float) -> _Tally:
-    tally = _Tally()
-    async with Pusher(_ACCOUNT, f"{server.url}/channels/wechat/oa", patience_s=30) as pusher:
-        until = time.perf_counter() + seconds
-        await asyncio.gather(*(_citizen(pusher, n, tally, until) for n in range(CONNECTIONS)))
+async def _flood(pusher: Pusher, seconds: float) -> _Tally:
+    """Push on every connection as soon as it was answered."""
+    tally, until = _Tally(), time.perf_counter() + seconds
+
+    async def connection(number: int) -> None:
+        count = 0
+        while time.perf_counter() < until:
+            count += 1
+            await _write(pusher, f"oFlood-{number}-{until:.0f}-{count}", count, tally)
+
+    await asyncio.gather(*(connection(n) for n in range(CONNECTIONS)))
+    return tally
+
+
+async def _trickle(pusher: Pusher, seconds: float) -> _Tally:
+    """Push at a rate, whether or not the ones before were answered."""
+    tally, began = _Tally(), time.perf_counter()
+    async with asyncio.TaskGroup() as writing:
+        for n in range(int(seconds * _RATE)):
+            await asyncio.sleep(max(0.0, began + n / _RATE - time.perf_counter()))
+            writing.create_task(_write(pusher, f"oTrickle-{n}", n, tally))
     return tally
 
 
 async def wechat(seconds: float) -> dict[str, float]:
-    """Return the figures of one run.
+    """Return the figures of one run, seen from the platform's side.
 
     ``callbacks_per_second``, ``reply_p50_ms`` and ``reply_p99_ms`` of sealed pushes on 32
-    connections, seen from the platform's side; ``wrong`` counts answers without a passive reply.
+    connections; the same of the reply at 50 pushes a second; ``wrong`` counts answers without one.
     """
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         config = _configure(Path(folder))
         server = await start("-m", "gateway", "serve", "--config", str(config))
         try:
-            await _push(server, _WARM_UP_S)
-            tally = await _push(server, seconds)
+            async with Pusher(
+                _ACCOUNT, f"{server.url}/channels/wechat/oa", patience_s=30
+            ) as pusher:
+                await _flood(pusher, _WARM_UP_S)
+                quiet = await _trickle(pusher, seconds)
+                flood = await _flood(pusher, seconds)
         finally:
             await server.stop()
-    cuts = statistics.quantiles(tally.latencies_s, n=100)
+    calm, loud = (statistics.quantiles(t.latencies_s, n=100) for t in (quiet, flood))
     return {
-        "callbacks_per_second": len(tally.latencies_s) / seconds,
-        "reply_p50_ms": cuts[49] * 1e3,
-        "reply_p99_ms": cuts[98] * 1e3,
-        "wrong": float(tally.wrong),
+        "callbacks_per_second": len(flood.latencies_s) / seconds,
+        "reply_p50_ms": loud[49] * 1e3,
+        "reply_p99_ms": loud[98] * 1e3,
+        "reply_at_50_per_second_p50_ms": calm[49] * 1e3,
+        "reply_at_50_per_second_p99_ms": calm[98] * 1e3,
+        "wrong": float(quiet.wrong + flood.wrong),
     }

@@ -3,105 +3,126 @@
 import argparse
 import asyncio
 import contextlib
+import io
+import json
+import shutil
 import signal
+import sys
 import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-
-import aiohttp
 
 from config.load import load
 from gateway import logs, plugins
 from gateway.app import build
 from gateway.commands.serve import run_loop
-from gateway.demo import Citizens, LoopbackDesk, LoopbackOffice, new_secret, settled, table
+from gateway.demo.cast import cast, configuration, started
+from gateway.demo.peers import LoopbackOffice, new_secret
+from gateway.demo.performance import answered, perform
+from gateway.demo.reading import code_in
+from gateway.demo.story import Peer
+from gateway.demo.table import folded, table
+from gateway.demo.verdict import Run, faults
+from gateway.demo.wechat import WeChat
+from gateway.loopback import free_port
 
-_CONFIG = """\
-instance: {{name: 12345 演示, region: suzhou}}
-http: {{host: 127.0.0.1, port: {port}, public_url: "http://127.0.0.1:{port}"}}
-store: {{url: "sqlite:///demo.db"}}
-channels:
-  - {{kind: web, name: portal}}
-  - {{kind: webhook, name: partner, secret: {partner}}}
-adapters:
-  - {{kind: backoffice, name: backoffice, url: "{office}", secret: {secret}}}
-liaison:
-  "110": {{ack_within: 30s}}
-  "119": {{ack_within: 30s}}
-  "120": {{ack_within: 30s}}
-  "122": {{ack_within: 30s}}
-  duty: {{ack_within: 60s}}
-routes:
-  - {{name: market, when: {{called: ["12315"]}}, send: {{to: backoffice, unit: 市市场监管局}}}}
-  - {{name: rest, send: {{to: backoffice}}}}
-"""
-_SERVICES = ("110", "119", "120", "122")
+#: Where the pages are if nobody says otherwise and nobody else is there.
+_PORT = 8345
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the main job; with ``--once`` return 0 when all arrived as they should, else 1."""
     logs.configure(level=30)
-    return run_loop(_demo(arguments))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no Chinese
+    try:
+        return run_loop(demonstrate(arguments, cast()))
+    except KeyboardInterrupt:  # before the pages stayed open
+        return 1
 
 
-async def _demo(arguments: argparse.Namespace) -> int:
-    office, partner = LoopbackOffice(new_secret()), new_secret()
-    await office.start()
+async def demonstrate(arguments: argparse.Namespace, peers: Sequence[Peer]) -> int:
+    """Return the exit code of a demonstration with these peers."""
+    office = LoopbackOffice(new_secret())
+    try:
+        await office.start()
+        playing, sections, missing = await started(peers)
+        for why in missing:
+            print(f"Not shown: {why}")
+        port = arguments.port or free_port(0 if arguments.once else _PORT)
+        async with serving(configuration(port, office, sections)) as url:
+            story, good = await _show(url, office, playing)
+            if not arguments.once:
+                await _stay(url, story)
+    finally:
+        for peer in peers:
+            await peer.stop()
+        await office.stop()
+    return 0 if good else 1
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Mapping[str, object]) -> AsyncIterator[str]:
+    """Serve a gateway with a store of its own, and give its address."""
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         path = Path(folder) / "gateway.yaml"
-        path.write_text(
-            _CONFIG.format(
-                port=0 if arguments.once else arguments.port,
-                partner=partner,
-                office=office.url,
-                secret=office.secret,
-            ),
-            encoding="utf-8",
-        )
+        path.write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
         app = await build(
             load(path), plugins.load("gateway.channels"), plugins.load("gateway.adapters")
         )
         try:
-            url = await app.start()
-            good = await _show(url, office, partner)
-            if not arguments.once:
-                await _stay(url)
+            yield await app.start()
         finally:
             await app.stop()
-            await office.stop()
-    return 0 if good else 1
 
 
-async def _show(url: str, office: LoopbackOffice, partner: str) -> bool:
-    """Send everything, print the table, and return whether all arrived as it should."""
-    async with aiohttp.ClientSession() as session:
-        desks = [LoopbackDesk(url, service) for service in _SERVICES]
-        following = [asyncio.create_task(desk.follow(session)) for desk in desks]
-        await asyncio.sleep(0.2)
-        sent = await Citizens(session, url, partner).all()
-        await settled(sent, office, desks)
-        shown, good = table(sent, office, desks)
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
-    print(shown)
-    incidents = sum(len(desk.seen) for desk in desks)
-    acknowledged = sum(len(desk.acknowledged) for desk in desks)
-    print(
-        f"\n{len(sent)} requests, {len({s.answer.get('number') for s in sent})} tickets, "
-        f"{len(office.arrivals)} events at the back office (every signature verified), "
-        f"{incidents} incidents, {acknowledged} acknowledged."
+async def _show(url: str, office: LoopbackOffice, playing: dict[str, Peer]) -> tuple[Run, bool]:
+    """Play everything, print what became of it, and return whether all arrived as it should."""
+    columns = shutil.get_terminal_size((120, 24)).columns
+    greeting = (
+        f"A gateway serves at {url} with a store of its own. Its back office, its desks and its "
+        "carriers are on this machine, too. Milliseconds count from when the citizen sent it."
     )
-    print("Everything arrived exactly once." if good else "SOMETHING IS MISSING: see the table.")
-    return good
+    print(folded(greeting, columns), end="\n\n", flush=True)
+    began = time.perf_counter()
+    story, wrong = await perform(url, office, playing)
+    took_s = time.perf_counter() - began
+    print(table(story, columns), end="\n\n")
+    wechat = playing.get("wechat")
+    if isinstance(wechat, WeChat):
+        told, failed = await answered(url, story, wechat)
+        wrong += failed
+        if told:
+            print(folded(told, columns), end="\n\n")
+    wrong += [fault for fault in faults(story) if fault not in wrong]  # what came late, or twice
+    print(folded(_summary(story, took_s), columns))
+    for fault in wrong:
+        print(f"WRONG: {fault}")
+    print("NOT EVERYTHING ARRIVED AS IT SHOULD." if wrong else "Everything arrived exactly once.")
+    return story, not wrong
 
 
-async def _stay(url: str) -> None:
+def _summary(story: Run, took_s: float) -> str:
+    incidents = sum(len(desk.seen) for desk in story.desks)
+    acknowledged = sum(len(desk.acknowledged) for desk in story.desks)
+    return (
+        f"{len(story.sent)} messages became {len(story.tickets)} tickets in {took_s:.1f} s. The back "
+        f"office took {len(story.office.arrivals)} events, every signature verified; {incidents} "
+        f"incidents came up at the desks, {acknowledged} were acknowledged."
+    )
+
+
+async def _stay(url: str, story: Run) -> None:
     """Print where the pages are and wait for a signal."""
     print(
-        f"\nThe pages stay open until Ctrl-C:\n  request form  {url}/\n  progress      {url}/progress\n"
-        f"  fire desk     {url}/desk/119\n  state         {url}/readyz",
-        flush=True,
+        f"\nThe pages stay open until Ctrl-C:\n  request form  {url}/\n  progress      {url}/progress"
     )
+    # The first citizen of WeChat's has most to see there: the office has answered.
+    seen = sorted(story.sent, key=lambda one: one.scene.channel != WeChat.name)
+    if known := next((one for one in seen if one.number and code_in(one.answer)), None):
+        print(f"                number {known.number}, query code {code_in(known.answer)}")
+    print(f"  fire desk     {url}/desk/119\n  state         {url}/readyz", flush=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

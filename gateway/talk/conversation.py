@@ -143,12 +143,12 @@ class Conversation:
         now = self._core.clock.now()
         spoken_of = max(opened, key=_last_words)  # the newer of equals
         if _within(JOIN_WITHIN, _last_words(spoken_of), now):
-            further = await self._additions.read(spoken_of.ticket, inbound.text)
+            further = await self._additions.read(spoken_of.ticket, inbound.text, inbound.place)
             if not is_new(spoken_of.ticket, further.seen, further.judged):
                 return await self._add(spoken_of, inbound, further)
         asked = opened[0]
         if _within(ASKED_WITHIN, asked.ticket.received_at, now):
-            further = await self._additions.read(asked.ticket, inbound.text)
+            further = await self._additions.read(asked.ticket, inbound.text, inbound.place)
             if answers_question(asked.ticket, further.seen, further.judged):
                 return await self._add(asked, inbound, further)
         return None
@@ -156,7 +156,7 @@ class Conversation:
     async def _add(
         self, stored: StoredTicket, inbound: Inbound, further: Further | None = None
     ) -> Receipt:
-        further = further or await self._additions.read(stored.ticket, inbound.text)
+        further = further or await self._additions.read(stored.ticket, inbound.text, inbound.place)
         told = self._core.receipts.added_message(stored.number, stored.ticket, further.judged)
         answer = f"{told}{inbound.remark or ''}" if inbound.acknowledge else None
         await self._additions.put(

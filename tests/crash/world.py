@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from channels.webhook.codec import key_of, signed_headers
-from gateway.demo import new_secret
+from gateway.demo.peers import new_secret
 
 _CONFIG = """\
 instance: {{name: crash, region: suzhou}}

@@ -359,6 +359,22 @@ async def test_page_shows_drill_phone_and_confidence(world: World, client: Clien
     assert "来电人要求保密" in page
 
 
+async def test_page_says_by_which_way_a_report_came(world: World, client: Client) -> None:
+    """Who left no telephone number is marked: they are answered by the channel they used."""
+    await world.accept(ticket(at=world.clock.now(), phone="+8613911112222"))
+    await login(client, token=TOKEN)
+    page = await (await client.get("/desk/119")).text()
+    known, _, blank = page.partition("<template")
+    assert '<span data-f="via">短信</span>' in known
+    assert '<span data-f="no-phone" hidden>未留电话</span>' in known
+    assert '<span data-f="no-phone">未留电话</span>' in blank
+    await world.accept(ticket("着火了，有人被困", at=world.clock.now(), phone=None, place="东关"))
+    assert (
+        '<span data-f="no-phone">未留电话</span>'
+        in (await (await client.get("/desk/119")).text()).partition("<template")[0]
+    )
+
+
 async def test_language_is_kept(client: Client) -> None:
     """``?lang=en`` turns the page English and is remembered."""
     await login(client, token=TOKEN)

@@ -67,18 +67,42 @@ const SAMPLES = {
   click: event("CLICK", { EventKey: "progress" }),
   view: event("VIEW", { EventKey: "https://example.org" }),
   template: event("TEMPLATESENDJOBFINISH", { MsgID: 200163836, Status: "success" }),
-  popup: event("subscribe_msg_popup_event", {}),
-  changed: event("subscribe_msg_change_event", {}),
-  sent: event("subscribe_msg_sent_event", {}),
+  popup: event("subscribe_msg_popup_event", {
+    SubscribeMsgPopupEvent: {
+      List: { TemplateId: "VRR0UEO9VJOLs0MHlU0OilqX6MVFDwH3", SubscribeStatusString: "accept", PopupScene: "2" },
+    },
+  }),
+  changed: event("subscribe_msg_change_event", {
+    SubscribeMsgChangeEvent: { List: { TemplateId: "VRR0UEO9VJOLs0MHlU0OilqX6MVFDwH3", SubscribeStatusString: "reject" } },
+  }),
+  sent: event("subscribe_msg_sent_event", {
+    SubscribeMsgSentEvent: {
+      List: {
+        TemplateId: "VRR0UEO9VJOLs0MHlU0OilqX6MVFDwH3", MsgID: "1700827132819554304",
+        ErrorCode: "0", ErrorStatus: "success",
+      },
+    },
+  }),
+  entered: event("user_enter_tempsession", { SessionFrom: "sessionFrom" }),
+  scancode: event("scancode_push", {
+    EventKey: "6", ScanCodeInfo: { ScanType: "qrcode", ScanResult: "https://example.org" },
+  }),
+  located_by_menu: event("location_select", {
+    EventKey: "6", SendLocationInfo: { Location_X: "23", Location_Y: "113", Scale: "15", Label: "客村艺苑路", Poiname: "" },
+  }),
+  rings: event("kf_msg_or_event", { Token: "ENCApHxnGDNAVNY4AaSJKj4Tb5mwsEMzxhFmHVGcra996NR", OpenKfId: "wkxxxxxxx" }),
   unknown: message("hologram", 1234567890123464, { Beam: "x" }),
 };
 
 function xml(fields) {
-  const one = ([name, value]) =>
-    typeof value === "number"
-      ? `<${name}>${value}</${name}>`
-      : `<${name}><![CDATA[${value.replaceAll("]]>", "]]]]><![CDATA[>")}]]></${name}>`;
-  return `<xml>\n${Object.entries(fields).map(one).join("\n")}\n</xml>`;
+  const members = (inner) => Object.entries(inner).map(one).join("\n");
+  const written = (value) => {
+    if (typeof value === "number") return value;
+    if (typeof value === "object") return `\n${members(value)}\n`;
+    return `<![CDATA[${value.replaceAll("]]>", "]]]]><![CDATA[>")}]]>`;
+  };
+  const one = ([name, value]) => `<${name}>${written(value)}</${name}>`;
+  return `<xml>\n${members(fields)}\n</xml>`;
 }
 
 function vectors() {

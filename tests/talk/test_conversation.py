@@ -9,7 +9,8 @@ import pytest
 
 from channels.base import Receipt
 from gateway.talk.conversation import JOIN_WITHIN
-from normalizer.schema import Inbound, Requester, Urgency
+from gateway.view import publish
+from normalizer.schema import Inbound, Place, Requester, Urgency
 from tests.gateway.world import FIRE, LAMP, World
 
 THREAD = "+8613800138000"
@@ -142,6 +143,81 @@ async def test_the_answer_to_our_question_joins(world: World) -> None:
     await world.clock.advance(3 * 3600)
     second = await says(world, "埇桥区人民路与淮海路交叉口")
     assert second.number == first.number
+
+
+def _chat(world: World, text: str, **more: Any) -> Inbound:
+    """Return a message of somebody whose telephone number nobody knows."""
+    who: Any = {"channel": "wechat", "thread": "oCitizen", "requester": Requester(wechat="oC")}
+    return sms(world, text, **who | more)
+
+
+@pytest.mark.parametrize(
+    ("answer", "phone"),
+    [
+        ("13800138000", "+8613800138000"),
+        ("电话：138 0013 8000，谢谢", "+8613800138000"),
+        ("我的手机号是13800138000", "+8613800138000"),
+        ("0557-3021234", "+865573021234"),
+    ],
+)
+async def test_the_number_that_was_asked_for_is_the_citizens(
+    world: World, answer: str, phone: str
+) -> None:
+    """It joins hours later, and from then on the ticket's citizen can be telephoned."""
+    first = await world.intake.accept(_chat(world, LAMP))
+    assert "联系电话" in first.message
+    await world.clock.advance(3 * 3600)
+    second = await world.intake.accept(_chat(world, answer))
+    assert second.number == first.number
+    assert publish(await world.ticket(first.number), world.public).requester.phone == phone
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "老板电话13900139000",
+        "他的手机13900139000",
+        "13800138000或者13900139000",
+        "李经理13900139000",
+    ],
+)
+async def test_the_number_of_somebody_else_is_not_the_citizens(world: World, words: str) -> None:
+    """Who is called by more than a number may be the party complained of, and is told nothing."""
+    first = await world.intake.accept(_chat(world, LAMP))
+    await world.intake.accept(_chat(world, words))
+    assert publish(await world.ticket(first.number), world.public).requester.phone is None
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("[位置] (GCJ-02 33.64,116.97)", Place(latitude=33.642, longitude=116.965)),
+        ("埇桥区人民路与淮海路交叉口", Place()),
+    ],
+    ids=["a point", "words"],
+)
+async def test_the_place_that_was_asked_for_is_the_tickets(
+    world: World, words: str, place: Place
+) -> None:
+    """A point of the map joins hours later like words do, and is where the matter is."""
+    first = await world.intake.accept(_chat(world, "路灯坏了三盏，请尽快修好"))
+    assert "地点" in first.message
+    await world.clock.advance(3 * 3600)
+    second = await world.intake.accept(_chat(world, words, place=place))
+    assert second.number == first.number
+    shown = publish(await world.ticket(first.number), world.public).place
+    assert (shown.latitude, shown.longitude) == (place.latitude, place.longitude)
+    assert (shown.text is None) == (place != Place())
+    await world.intake.accept(_chat(world, "埇桥区汴河路口"))
+    assert publish(await world.ticket(first.number), world.public).place == shown
+
+
+async def test_who_is_anonymous_stays_so(world: World) -> None:
+    """A number in an anonymous citizen's words is not taken for theirs."""
+    who = Requester(wechat="oC", anonymous=True)
+    first = await world.intake.accept(_chat(world, LAMP, requester=who))
+    await world.intake.accept(_chat(world, "13800138000", requester=who))
+    assert publish(await world.ticket(first.number), world.public).requester.phone is None
 
 
 async def test_what_is_told_is_not_asked_for(world: World) -> None:

@@ -16,8 +16,8 @@ from aiohttp import web
 
 #: Messages to a citizen after one of theirs, and for how long.
 ALLOWED, WINDOW_S = 5, 48 * 3600.0
-#: Of the stable interface: calls in a minute; forced refreshes are thirty seconds apart.
-TOKENS_A_MINUTE, FORCED_APART_S = 10_000, 30.0
+#: Of the stable interface: calls in a minute; forced refreshes in a day, thirty seconds apart.
+TOKENS_A_MINUTE, FORCED_A_DAY, FORCED_APART_S = 10_000, 20, 30.0
 PAGE = 1000
 
 
@@ -43,7 +43,8 @@ class Platform:
         self._lasts_s = lasts_s
         self._now = now
         self._tokens: dict[str, float] = {}  #: until when each is valid
-        self._forced_at = -FORCED_APART_S
+        self._asked_at: list[float] = []
+        self._forced_at: list[float] = []
         self.asked: list[bool] = []  #: each request for a token: whether it was forced
         self.sent: list[dict[str, Any]] = []  #: every message that was taken
         self.calls: list[str] = []  #: path of every call
@@ -137,13 +138,18 @@ class Platform:
             return {"errcode": 40013 if given[0] != self._app[0] else 40125, "errmsg": "invalid"}
         forced, now = bool(body.get("force_refresh")), self._now()
         self.asked.append(forced)
-        if len(self.asked) > TOKENS_A_MINUTE:
+        self._asked_at = [*(at for at in self._asked_at if at > now - 60), now]
+        self._forced_at = [at for at in self._forced_at if at > now - 86_400]
+        if len(self._asked_at) > TOKENS_A_MINUTE:
+            return {"errcode": 45011, "errmsg": "api minute-quota reach limit"}
+        if forced and len(self._forced_at) >= FORCED_A_DAY:
             return {"errcode": 45009, "errmsg": "reach max api daily quota limit"}
         valid = [token for token, until in self._tokens.items() if until - 300 > now]
-        if valid and not (forced and now - self._forced_at >= FORCED_APART_S):
+        early = bool(self._forced_at) and now - self._forced_at[-1] < FORCED_APART_S
+        if valid and (not forced or early):
             token = valid[-1]
         else:
-            self._forced_at = now if forced else self._forced_at
+            self._forced_at += [now] if forced else []
             token = secrets.token_urlsafe(96)
             self._tokens[token] = now + self._lasts_s
         return {"access_token": token, "expires_in": int(self._tokens[token] - now)}
@@ -193,7 +199,8 @@ class Platform:
         content, kind = found
         if kind == "video/mp4":
             return web.json_response({"video_url": f"{self.url}/film/{body['media_id']}"})
-        return web.Response(body=content, content_type=kind)
+        name = f'attachment; filename="{body["media_id"]}"'
+        return web.Response(body=content, content_type=kind, headers={"Content-Disposition": name})
 
     def _menu(self, body: dict[str, Any]) -> web.Response:
         self.menu = {k: v for k, v in body.items() if k != "access_token"}

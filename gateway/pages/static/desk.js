@@ -45,9 +45,11 @@
     put(node, "text", word.text);
     put(node, "at", clockTime(word.at, 16));
     put(node, "number", word.number);
+    put(node, "via", texts[`via_${word.channel}`] || word.channel);
     const phone = part(node, "phone");
     phone.hidden = !word.phone;
     if (word.phone) { phone.href = `tel:${word.phone}`; phone.textContent = word.phone; }
+    show(node, "no-phone", !word.phone);
     show(node, "confidential", word.confidential);
     return node;
   }

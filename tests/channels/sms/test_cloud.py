@@ -13,7 +13,7 @@ from channels.testing import CHECKS, Check, Suite
 from config.load import load
 from gateway import plugins
 from gateway.app import App, build
-from gateway.demo import new_secret
+from gateway.demo.peers import new_secret
 from gateway.store.base import Acceptance, Added
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import StoreError, Unauthorized

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.demo import new_secret
+from gateway.demo.peers import new_secret
 from gateway.store.sqlite import SqliteStore
 from tests.channels.sms.world import message, parts
 from tests.peers.smsc import NODE, Smsc

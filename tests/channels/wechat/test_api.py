@@ -1,6 +1,8 @@
 """The platform's client: tokens, error codes, long texts, media."""
 
 import asyncio
+import itertools
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,13 +15,22 @@ from channels.wechat.api import Api
 from channels.wechat.codec import split
 from channels.wechat.errcodes import CODES, Action, meaning
 from channels.wechat.messenger import WeChatMessenger
-from channels.wechat.settings import WeChatSettings
+from channels.wechat.settings import Template, WeChatSettings
 from channels.wechat.simulator.platform import Platform
 from gateway.shared import FileShared
 from normalizer.errors import TryLater, Unreachable
 from tests.channels.wechat.world import APP, SECRET
 
 CITIZEN = "oCitizen"
+ROOT = Path(__file__).parents[3]
+#: What the documentation says of each action.
+DOES = {
+    Action.REFRESH: "gets a new access token once and tries again",
+    Action.SETTING: "tries again after five minutes; `/readyz` and the log name the code",
+    Action.CLOSED: "goes the declared [fallback]",
+    Action.TEMPLATE: "goes the next [fallback]",
+    Action.NEVER: "does not try again",
+}
 SEND = "/cgi-bin/message/custom/send"
 HELLO = Message(key="m-1", text="您的诉求已受理", number="20261123-000001-0")
 
@@ -76,21 +87,28 @@ async def test_one_token_for_many_messages(messenger: WeChatMessenger, platform:
 
 
 async def test_eight_processes_refresh_once(platform: Platform, tmp_path: Path) -> None:
-    """Eight processes that begin without a token fetch one between them."""
-    platform._spent[CITIZEN] = -8
+    """Eight processes fetch one token between them: at the start, and when it was invalidated."""
+    platform._spent[CITIZEN] = -100
+    pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "tests.channels.wechat.token_child",
-            platform.url,
-            str(tmp_path),
-            "8",
-        )
+        *(sys.executable, "-m", "tests.channels.wechat.token_child", platform.url),
+        *(str(tmp_path), "8"),
+        stdin=pipe,
+        stdout=pipe,
     )
-    assert await child.wait() == 0
-    assert platform.texts(CITIZEN) == ["您好"] * 8
-    assert platform.asked == [False]
+    assert child.stdin is not None
+    assert child.stdout is not None
+    async with asyncio.timeout(60):
+        for tokens in (1, 2, 3):
+            assert await child.stdout.readline() == b"sent\n"
+            assert platform.texts(CITIZEN) == ["您好"] * 8 * tokens
+            assert platform.asked == [False] * tokens
+            # Each finds it out with one call of its own at most; nobody gives up.
+            assert platform.calls.count(SEND) <= 8 * (2 * tokens - 1)
+            platform.invalidate()
+            child.stdin.write(b"once more\n" if tokens < 3 else b"")
+        child.stdin.close()
+        assert await child.wait() == 0
 
 
 async def test_an_invalidated_token_heals_within_one_call(
@@ -125,6 +143,52 @@ async def test_a_lasting_refusal_ends(messenger: WeChatMessenger, platform: Plat
     assert len(platform.asked) <= 3
 
 
+async def test_a_refusal_that_lasts_forces_few_tokens(
+    messenger: WeChatMessenger, platform: Platform, now: Time
+) -> None:
+    """A day of refusals uses up no more forced tokens than the platform allows, 30 s apart."""
+    forced: list[float] = []
+    for number in range(210):
+        platform.wrong[SEND] = [40001] * 2
+        known = platform.asked.count(True)
+        with pytest.raises(TryLater):
+            await messenger.send(CITIZEN, Message(key=str(number), text="您好"))
+        forced += [now.at] * (platform.asked.count(True) - known)
+        now.at += 7 if number < 120 else 1200
+    assert 10 < len(forced) <= 2 * 20
+    assert all(after - before >= 30 for before, after in itertools.pairwise(forced))
+    assert all(sum(at <= x < at + 86_400 for x in forced) <= 20 for at in forced)
+    platform.wrong[SEND] = []
+    now.at += 86_400
+    platform.wrote(CITIZEN)
+    await messenger.send(CITIZEN, HELLO)  # and heals once the platform does
+
+
+@pytest.mark.parametrize(("errcode", "after_s"), [(-1, None), (45011, 60), (40001, 300)])
+async def test_a_token_that_is_not_to_be_had(
+    messenger: WeChatMessenger, platform: Platform, errcode: int, after_s: float | None
+) -> None:
+    """A busy platform is asked again soon, a wrong secret seldom."""
+    platform.wrong["/cgi-bin/stable_token"] = [errcode]
+    with pytest.raises(TryLater) as caught:
+        await messenger.send(CITIZEN, HELLO)
+    assert caught.value.after_s == after_s
+    await messenger.send(CITIZEN, HELLO)
+
+
+@pytest.mark.parametrize("errcode", [40037, 41030, 47003, 48001, 50001])
+async def test_a_wrong_template_stops_nobody(
+    messenger: WeChatMessenger, platform: Platform, errcode: int
+) -> None:
+    """A subscription message that is set wrong is passed over; nothing asks others to wait."""
+    template = Template.model_validate({"id": "T", "number": "number1", "text": "thing2"})
+    messenger._settings = messenger._settings.model_copy(update={"subscription": template})
+    platform.wrong[SEND] = [45015]
+    platform.wrong["/cgi-bin/message/subscribe/bizsend"] = [errcode]
+    with pytest.raises(Unreachable, match=str(errcode)):
+        await messenger.send(CITIZEN, HELLO)
+
+
 async def test_a_token_is_replaced_before_its_end(
     messenger: WeChatMessenger, platform: Platform, now: Time
 ) -> None:
@@ -155,7 +219,8 @@ async def test_every_code_is_acted_on(
     """No code inside a 200 is taken for a success; each has the outcome that its row tells."""
     platform.wrong[SEND] = [errcode] * 2
     action = meaning(errcode).action
-    wanted = Unreachable if action in {Action.CLOSED, Action.NEVER} else TryLater
+    told = {Action.CLOSED, Action.TEMPLATE, Action.NEVER}
+    wanted = Unreachable if action in told else TryLater
     with pytest.raises(wanted):
         await messenger.send(CITIZEN, HELLO)
     assert platform.texts(CITIZEN) == []
@@ -211,6 +276,27 @@ async def test_media_by_the_media_type_alone(
     assert b"".join([c async for c in await messenger.fetch(ref)]) == b"\xff\xd8\xff photo"
     with pytest.raises(Unreachable, match="40007"):
         await messenger.fetch(MediaRef(id="gone", kind="image", key="1"))
+
+
+async def test_a_text_that_a_citizen_sent_as_a_file_is_a_file(
+    messenger: WeChatMessenger, platform: Platform
+) -> None:
+    """Plain text and JSON with a file's name are no answer of the platform's."""
+    for kind, content in (("text/plain", "路灯".encode()), ("application/json", b'{"errcode": 1}')):
+        platform.media["f"] = (content, kind)
+        ref = MediaRef(id="f", kind="file", key="1")
+        assert b"".join([c async for c in await messenger.fetch(ref)]) == content
+
+
+def test_the_documentation_has_a_row_for_every_code() -> None:
+    """What each code means, what the gateway does, and where it is documented."""
+    page = (ROOT / "docs/reference/channel-wechat.md").read_text("utf-8")
+    for number, code in CODES.items():
+        (row,) = re.findall(rf"^\| {number} \| (.*) \|$", page, re.MULTILINE)
+        means, does, source = row.split(" | ")
+        assert (means, source) == (code.means, code.source)
+        after = f"after {code.after_s:g} s" if code.after_s else "growing delays"
+        assert DOES.get(code.action, after) in does
 
 
 async def test_a_film_elsewhere_is_not_fetched(

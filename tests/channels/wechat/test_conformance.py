@@ -64,7 +64,7 @@ def test_every_kind_in_every_mode(mode: str) -> None:
         "encrypted": [sealed, compatible, changed],
     }[mode]
     vectors = [v for v in VECTORS if v["mode"] == mode]
-    assert len(vectors) == 42
+    assert len(vectors) == 50
     for vector in vectors:
         label = vector["label"]
         wanted = None if label == "unknown" else [TEXTS[label]] if label in TEXTS else []
@@ -280,6 +280,49 @@ def test_broken_envelopes_raise_declared_errors() -> None:
             continue
         assert said == [TEXTS["text"]]  # the flipped bit was in the envelope's outer members
     assert not ledger.tickets
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"Event": "TEMPLATESENDJOBFINISH", "Status": "success"}, []),
+        ({"Event": "TEMPLATESENDJOBFINISH", "Status": "failed:user block"}, ["failed:user block"]),
+        ({"Event": "subscribe_msg_sent_event"}, []),
+        ({"Event": "subscribe_msg_sent_event", "SubscribeMsgSentEvent": "?"}, []),
+        (
+            {
+                "Event": "subscribe_msg_sent_event",
+                "SubscribeMsgSentEvent": {
+                    "List": [
+                        {"ErrorCode": "0", "ErrorStatus": "success"},
+                        {"ErrorCode": "43101", "ErrorStatus": "user refuse to accept the msg"},
+                    ]
+                },
+            },
+            ["43101 user refuse to accept the msg"],
+        ),
+    ],
+)
+def test_what_was_not_delivered_is_told(
+    more: dict[str, Any], told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message that the platform took and could not deliver is named in the log, its reason too."""
+    caplog.set_level("WARNING")
+    assert plain.parse(signed(msgspec.json.encode(members(MsgType="event", **more))), NOW) == []
+    records = [r for r in caplog.records if r.getMessage() == "wechat.undelivered"]
+    assert [r.__dict__["why"] for r in records] == told
+
+
+def test_a_repeat_may_have_heard_more_of_a_voice() -> None:
+    """Words that the platform recognises by its second try do not make it another message."""
+    voice = {"MsgType": "voice", "MediaId": "M", "Content": None}
+    heard = [
+        plain.parse(signed(msgspec.json.encode(members(**voice, Recognition=words))), NOW)[0]
+        for words in (None, "小区停水两天了")
+    ]
+    assert heard[0].digest == heard[1].digest
+    (other,) = plain.parse(signed(msgspec.json.encode(members(**voice | {"MediaId": "N"}))), NOW)
+    assert other.digest != heard[0].digest
 
 
 def test_two_events_of_one_second_are_two_acts() -> None:

@@ -6,13 +6,15 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from channels.wechat.simulator.pusher import Account, Pushed, members
-from gateway.store.base import Change, NewEvent, StoredTicket
+from gateway.store.base import Change, Lane, NewEvent, StoredTicket
+from gateway.view import Public, publish
 from tests.channels.wechat.world import (
     APP,
     FIRE,
@@ -155,6 +157,26 @@ async def test_pieces_join_and_pictures_follow(world: World, citizen: str) -> No
     ]
     files = [file for one in added for file in one["attachments"]]
     assert [(f["media_type"], f["bytes"]) for f in files] == [("image/jpeg", len(PHOTO))]
+    shown = publish(stored, Public(url="", zone=ZoneInfo("Asia/Shanghai"), secret=b""))
+    assert {entry.event for entry in shown.history} == {"accepted", "added"}  # no bookkeeping
+
+
+@pytest.mark.parametrize("words", [(FIRE,), ("你好", FIRE)], ids=["first", "later"])
+async def test_the_picture_of_an_emergency_waits_for_nothing(
+    world: World, citizen: str, words: tuple[str, ...]
+) -> None:
+    """Its fetching goes by the emergencies' lane, whichever of the words made it one."""
+    for text in words:
+        await push(world, members("text", citizen, Content=text))
+    media = f"gone-{citizen}"
+    await push(world, members("image", citizen, MediaId=media, PicUrl="http://x.example/1"))
+
+    async def fetched() -> list[Any]:
+        found = await world.store.deliveries(("due", "leased", "dead"), 1000)
+        return [d for d in found if d.data.get("media", {}).get("id") == media]
+
+    (delivery,) = await until(fetched)
+    assert delivery.lane is Lane.EMERGENCY
 
 
 async def test_a_picture_that_is_gone_is_a_dead_letter(world: World, citizen: str) -> None:

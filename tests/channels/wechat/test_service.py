@@ -153,3 +153,24 @@ def test_a_kind_of_tomorrow_is_looked_at_by_a_human() -> None:
     assert inbound.undecodable
     assert b"beam" in inbound.raw
     assert found.inbound_of({**_message(1), "origin": 5}, NOW) is None
+
+
+@pytest.mark.parametrize("sent", [10**18, -(10**18), "soon", None])
+def test_a_time_that_is_none_stops_nobody(sent: Any) -> None:
+    """A message whose time cannot be is a ticket all the same: those behind it wait for it."""
+    found: Any = plugin.open(SECTION)
+    inbound = found.inbound_of({**_message(1), "send_time": sent}, NOW)
+    assert (inbound.sent_at, inbound.text) == (None, "路灯不亮1")
+
+
+async def test_what_was_not_delivered_is_told(
+    service: CustomerService, platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """WeCom's event of a message that failed is named in the log, and is no ticket."""
+    failed = {"event_type": "msg_send_fail", "open_kfid": "wkA", "fail_type": 4}
+    platform.queue.append({"msgid": "e", "origin": 4, "msgtype": "event", "event": failed})
+    ledger = Ledger()
+    await service.sync("wkA", ledger.accept)
+    (record,) = [r for r in caplog.records if r.getMessage() == "wechat.undelivered"]
+    assert record.__dict__["why"] == "fail_type 4"
+    assert not ledger.tickets

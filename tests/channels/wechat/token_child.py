@@ -1,7 +1,9 @@
 """Processes that all want an access token at once.
 
-``python -m tests.channels.wechat.token_child URL FOLDER COUNT`` exits with the number of those that
-failed. They are forks of one, which has imported everything: only the start-up is shared.
+``python -m tests.channels.wechat.token_child URL FOLDER COUNT`` has each of them send one message,
+prints a line, and for each line on its standard input has each send one more; at its end it exits
+with the number of messages that failed. They are forks of one, which has imported everything: only the
+start-up is shared.
 """
 
 import asyncio
@@ -14,10 +16,11 @@ from channels.wechat.api import Api
 from channels.wechat.messenger import WeChatMessenger
 from channels.wechat.settings import WeChatSettings
 from gateway.shared import FileShared
+from normalizer.errors import DeliveryError
 
 
-async def send(url: str, folder: str, go: int) -> None:
-    """Send one message once the others are ready, too."""
+async def send(url: str, folder: str, go: int, done: int) -> None:
+    """Send one message whenever all others are told to, too."""
     section = {
         "name": "oa",
         "app_id": "wx5823bf96d3bd56c7",
@@ -29,28 +32,49 @@ async def send(url: str, folder: str, go: int) -> None:
     messenger = WeChatMessenger(settings, Api(settings))
     messenger.share(FileShared(Path(folder)))
     await messenger.open()
-    os.read(go, 1)
-    await messenger.send("oCitizen", Message(key=str(os.getpid()), text="您好"))
+    number = 0
+    while os.read(go, 1) == b"g":
+        number += 1
+        message = Message(key=f"{os.getpid()}-{number}", text="您好")
+        try:
+            await messenger.send("oCitizen", message)
+        except DeliveryError:
+            os.write(done, b"f")
+        else:
+            os.write(done, b"d")
     await messenger.close()
 
 
-def main(url: str, folder: str, count: str) -> int:
-    """Return how many processes failed."""
+def fork(url: str, folder: str, done: int) -> int:
+    """Return where a process that sends is told to."""
     go, start = os.pipe()
-    children = []
-    for _ in range(int(count)):
-        child = os.fork()
-        if child == 0:
-            os.close(start)
-            failed = 1
-            try:
-                asyncio.run(send(url, folder, go))
-                failed = 0
-            finally:
-                os._exit(failed)  # a fork must not end as its parent would
-        children.append(child)
-    os.write(start, b"g" * len(children))
-    return sum(os.waitpid(child, 0)[1] != 0 for child in children)
+    if os.fork():
+        os.close(go)
+        return start
+    try:
+        asyncio.run(send(url, folder, go, done))
+    finally:
+        os._exit(0)  # a fork must not end as its parent would
+
+
+def main(url: str, folder: str, count: str) -> int:
+    """Return how many messages failed."""
+    ended, done = os.pipe()
+    starts = [fork(url, folder, done) for _ in range(int(count))]
+    failed = 0
+    while True:
+        for start in starts:
+            os.write(start, b"g")
+        failed += [os.read(ended, 1) for _ in starts].count(b"f")
+        sys.stdout.write("sent\n")
+        sys.stdout.flush()
+        if not sys.stdin.readline():
+            break
+    for start in starts:
+        os.write(start, b"q")
+    for _ in starts:
+        os.wait()
+    return failed
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The demonstration: real requests by every channel into a gateway with loopback peers."""

@@ -1,0 +1,117 @@
+"""Storms of repeats over many connections, while the process is killed and started again."""
+
+import asyncio
+import contextlib
+import random
+import re
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from channels.wechat.simulator.pusher import Pusher, members
+from gateway.store.sqlite import SqliteStore
+from tests.channels.wechat.world import FIRE, LAMP, SEALED, World, until
+
+KILLS, CITIZENS, CONNECTIONS = 3, 12, 48
+_NUMBER = re.compile(r"\b\d{8}-\d{6,}-\d\b", re.ASCII)
+
+
+class Storm:
+    """The platform's side: pushes the same messages over and over, and remembers each answer."""
+
+    def __init__(self, world: World, messages: list[dict[str, Any]]) -> None:
+        self.world = world
+        self.messages = messages
+        self.told: dict[str, set[str]] = defaultdict(set)  #: numbers that a citizen was shown
+        self.answers = 0
+        self.url = asyncio.Event()
+
+    async def rage(self, seed: int) -> None:
+        """Push messages at random until cancelled; a process that is gone is no answer."""
+        chooser = random.Random(seed)  # noqa: S311 - which message, no secret
+        while True:
+            await self.url.wait()
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                async with self.world.pusher("sealed", SEALED, patience_s=10) as pusher:
+                    while self.url.is_set():
+                        await self.push(pusher, chooser.choice(self.messages))
+
+    async def push(self, pusher: Pusher, fields: dict[str, Any]) -> str | None:
+        """Return what the citizen is shown; None where nobody has answered with a message."""
+        status, body = await pusher.once(*pusher.request(fields))
+        shown = pusher._shown(body) if status == 200 else None
+        if shown is not None:
+            self.answers += 1
+            self.told[fields["FromUserName"]] |= set(_NUMBER.findall(shown))
+        return shown
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    found = World(tmp_path)
+    yield found
+    await found.close()
+
+
+async def _serve(world: World) -> asyncio.subprocess.Process:
+    """Return a gateway in a process of its own, on the world's store."""
+    config = await world.configure()
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "serve", "--config", str(config)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert child.stdout is not None
+    ready = (await child.stdout.readline()).decode().split()
+    assert ready[0] == "ready"
+    world.url = f"{ready[1]}/channels/wechat"
+    return child
+
+
+async def _reached(storm: Storm, answers: int) -> None:
+    """Return once so many answers were read."""
+    await until(lambda: storm.answers >= answers, within_s=60)
+
+
+async def test_a_storm_over_processes_that_are_killed_is_one_ticket_each(world: World) -> None:
+    """The same messages over 48 connections and four processes: one ticket, one number each."""
+    chooser = random.Random(20261127)  # noqa: S311 - when to kill, no secret
+    storm = Storm(
+        world,
+        [
+            members("text", f"oStorm-{n:04}", Content=FIRE if n == 0 else f"{LAMP}，第{n}处")
+            for n in range(CITIZENS)
+        ],
+    )
+    raging = [asyncio.create_task(storm.rage(seed)) for seed in range(CONNECTIONS)]
+    for _ in range(KILLS):
+        child = await _serve(world)
+        before = storm.answers
+        storm.url.set()
+        await _reached(storm, before + 1 + chooser.randrange(60))
+        child.send_signal(signal.SIGKILL)
+        storm.url.clear()
+        await child.wait()
+    for task in raging:
+        task.cancel()
+    await asyncio.gather(*raging, return_exceptions=True)
+    child = await _serve(world)
+    async with world.pusher("sealed", SEALED, patience_s=30) as pusher:
+        for _ in range(2):
+            shown = await asyncio.gather(*(storm.push(pusher, m) for m in storm.messages))
+            assert all(shown)
+    child.send_signal(signal.SIGTERM)
+    assert await child.wait() == 0
+    store = SqliteStore(world.folder / "gateway.db")
+    await store.open()
+    stored = await store.page("", 1000)
+    await store.close()
+    # Whoever was answered by any of the processes was told the number of the one ticket.
+    assert sorted(s.ticket.channel.thread or "" for s in stored) == sorted(storm.told)
+    assert {s.ticket.channel.thread: {s.number} for s in stored} == storm.told
