@@ -219,8 +219,13 @@ def _entrust(
 
 def _state(channel: object) -> Part:
     """Return how well a channel works, as far as it knows."""
-    why = cast("Reporting", channel).trouble() if hasattr(channel, "trouble") else None
-    return Part(state=State.OK if why is None else State.DOWN, why=why)
+    if not hasattr(channel, "trouble"):
+        return Part(state=State.OK)
+    reporting = cast("Reporting", channel)
+    if (why := reporting.trouble()) is not None:
+        return Part(state=State.DOWN, why=why)
+    weak = reporting.weakness() if hasattr(channel, "weakness") else None
+    return Part(state=State.OK if weak is None else State.DEGRADED, why=weak)
 
 
 def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:

@@ -42,9 +42,16 @@ def dialogue_text(settings: PhoneSettings) -> str:
         raise ConfigError(f"phone: dialogue: {settings.dialogue}: {error}") from None
 
 
-def worker_settings(settings: PhoneSettings, dialogue: str) -> WorkerSettings:
-    """Return what the worker is told."""
+def worker_settings(settings: PhoneSettings, dialogue: str) -> tuple[WorkerSettings, ...]:
+    """Return what each worker is told."""
+    return tuple(_worker(settings, dialogue, number) for number in range(settings.workers))
+
+
+def _worker(settings: PhoneSettings, dialogue: str, number: int) -> WorkerSettings:
+    """Return what the worker of this number is told, the first being 0."""
     home = settings.home.absolute()
+    share = 2 * settings.calls_each
+    first = settings.rtp_ports[0] + number * share
     return WorkerSettings(
         server=settings.server,
         port=settings.port,
@@ -53,8 +60,8 @@ def worker_settings(settings: PhoneSettings, dialogue: str) -> WorkerSettings:
         register=settings.registration,
         expires_s=int(settings.expires.total_seconds()),
         local_host=settings.local_host,
-        local_port=settings.local_port,
-        rtp_ports=settings.rtp_ports,
+        local_port=settings.local_port + number,
+        rtp_ports=(first, first + share - 1),
         allow=(settings.local_host, *(settings.sources or _addresses(settings.server))),
         seats=settings.seats,
         max_calls=settings.max_calls,
@@ -62,11 +69,13 @@ def worker_settings(settings: PhoneSettings, dialogue: str) -> WorkerSettings:
         longest_s=settings.longest.total_seconds(),
         no_media_s=settings.no_media.total_seconds(),
         loud=settings.loud,
-        spool=str(home / "calls"),
+        spool=str(home / (f"calls-{number + 1}" if number else "calls")),
         socket=str(socket_path(home)),
         prompts=str(home / "prompts"),
         dialogue=dialogue,
         alone_s=settings.alone.total_seconds(),
+        # A registrar that is told so tries one after the other, and does not ring at all of them.
+        priority=round(1.0 - number / 20, 2),
     )
 
 

@@ -32,8 +32,13 @@ class Account(Value, frozen=True, kw_only=True):
 
 
 def key_of(call: Call) -> str:
-    """Return what a call is known by: one INVITE, however often it is sent."""
-    return f"{call.call_id};{call.from_tag}"
+    """Return what a call is known by: one INVITE, however often it is sent.
+
+    Two workers may have answered the same one, the first of which died: what the second heard is
+    a call of its own.
+    """
+    key = f"{call.call_id};{call.from_tag}"
+    return f"{key};{call.id}" if call.again else key
 
 
 def words_of(call: Call, heard: str) -> str:
@@ -133,7 +138,7 @@ def _inbound(call: Call, account: Account, text: str, now: datetime) -> Inbound:
 
 
 def _digest(part: str, call: Call) -> str:
-    return hashlib.sha256(f"{part}:{key_of(call)}".encode()).hexdigest()
+    return hashlib.sha256(f"{part}:{key_of(call)}:{call.id}".encode()).hexdigest()
 
 
 def attachment(call: Call, sha256: str, octets: int) -> Attachment:

@@ -22,6 +22,7 @@ class Hello(Value, frozen=True, kw_only=True, tag=True):
 
     pid: int
     settings: str = ""  #: `digest` of what it works with
+    spool: str = ""  #: folder of its calls
 
 
 class LineState(Value, frozen=True, kw_only=True, tag=True):
@@ -69,6 +70,7 @@ class Call(Value, frozen=True, kw_only=True, tag=True):
     from_tag: str
     caller: str | None
     called: str | None
+    again: bool = False  #: another call that was answered has the same Call-ID and tag
     withheld: bool = False
     diverted_by: str = ""
     answered_at: float = 0.0  #: seconds since 1970
@@ -176,6 +178,9 @@ class WorkerSettings(Value, frozen=True, kw_only=True):
     prompts: str  #: folder
     dialogue: str  #: the table, as YAML
     alone_s: float  #: how long a worker without gateway and calls goes on
+    priority: float = (
+        1.0  #: of our contact among those of the account, 0 to 1 (RFC 3261 section 20.10)
+    )
 
 
 def digest(settings: WorkerSettings) -> str:

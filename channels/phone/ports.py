@@ -43,3 +43,7 @@ class Reporting(Protocol):
     def trouble(self) -> str | None:
         """Return why none can; None: they can."""
         ...
+
+    def weakness(self) -> str | None:
+        """Return what does not work while messages come in all the same; None: nothing."""
+        ...

@@ -67,7 +67,8 @@ class PhoneSettings(Section):
     #: From where SIP is taken; empty: from ``server`` alone.
     sources: Annotated[tuple[Network, ...], BeforeValidator(as_list)] = ()
     seats: SipUri | None = None
-    max_calls: int = Field(default=100, ge=1, le=500)
+    workers: int = Field(default=1, ge=1, le=16)  #: processes, each with a port and its calls
+    max_calls: int = Field(default=100, ge=1, le=500)  #: of one worker
     ring: Duration = timedelta(0)  #: before a call is answered
     longest: Duration = timedelta(minutes=20)
     no_media: Duration = timedelta(seconds=30)  #: of no sound at all, after which a call ends
@@ -101,11 +102,21 @@ class PhoneSettings(Section):
 
     @model_validator(mode="after")
     def _room(self) -> Self:
-        first, last = self.rtp_ports
-        if (last - first + 1) // 2 < self.max_calls:
+        room = self.calls_each
+        if room < 1:
+            raise ValueError("rtp_ports: two ports a call, and each worker needs one call at least")
+        if self.local_port + self.workers > 65536:
+            raise ValueError("local_port: each worker takes the next port, and there is none left")
+        if room < self.max_calls:
             # A call that finds no port would be refused though there is room for it.
-            object.__setattr__(self, "max_calls", max(1, (last - first + 1) // 2))
+            object.__setattr__(self, "max_calls", room)
         return self
+
+    @property
+    def calls_each(self) -> int:
+        """For how many calls one worker has ports."""
+        first, last = self.rtp_ports
+        return (last - first + 1) // 2 // self.workers
 
     @property
     def home(self) -> Path:

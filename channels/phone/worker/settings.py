@@ -2,6 +2,7 @@
 """What a worker works with, made of what it was told on its standard input."""
 
 import logging
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -22,6 +23,16 @@ _GAP_S = 0.35
 def read(text: bytes) -> WorkerSettings:
     """Return the settings. Raises `msgspec.MsgspecError`."""
     return msgspec.json.decode(text, type=WorkerSettings)
+
+
+def resolved(host: str, port: int) -> tuple[str, int] | None:
+    """Return the address of a host, as far as it can be resolved."""
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    address = found[0][4]
+    return str(address[0]), int(address[1])
 
 
 class Prompts:

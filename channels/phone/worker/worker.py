@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import secrets
-import socket
 import time
 from collections import deque
 from itertools import islice
@@ -42,7 +41,7 @@ from channels.phone.worker.dialogs import Dialogs
 from channels.phone.worker.gateway import Gateway
 from channels.phone.worker.media import Leg, Media
 from channels.phone.worker.recorder import Recorder, Recording
-from channels.phone.worker.settings import Doors, Prompts
+from channels.phone.worker.settings import Doors, Prompts, resolved
 from channels.phone.worker.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,12 @@ class Worker:
         self._ports = deque(range(settings.rtp_ports[0], settings.rtp_ports[1], 2))
         local = (settings.local_host, settings.local_port)
         self._agent = Agent(
-            (settings.server, settings.port), settings.user, settings.password, local, self._send
+            (settings.server, settings.port),
+            settings.user,
+            settings.password,
+            local,
+            self._send,
+            settings.priority,
         )
         self._dialogs = Dialogs(self._agent, self, self._send)
         self._calls: dict[str, Call] = {}
@@ -131,16 +135,7 @@ class Worker:
         await asyncio.to_thread(self._recorder.stop)
 
     def _server(self) -> Address | None:
-        """Return the registrar's address, as far as it can be resolved."""
-        settings = self.settings
-        try:
-            found = socket.getaddrinfo(
-                settings.server, settings.port, socket.AF_INET, socket.SOCK_DGRAM
-            )
-        except OSError:
-            return None
-        host, port = found[0][4][:2]
-        return str(host), int(port)
+        return resolved(self.settings.server, self.settings.port)
 
     def _send(self, datagram: bytes, to: Address) -> None:
         self._transport.sendto(datagram, to)
@@ -306,7 +301,8 @@ class Worker:
         self._gateway.tell(record)
 
     def _met(self) -> None:
-        self._gateway.tell(Hello(pid=os.getpid(), settings=digest(self.settings)))
+        ours = self.settings
+        self._gateway.tell(Hello(pid=os.getpid(), settings=digest(ours), spool=ours.spool))
         self._tell_state()
         for call in self._calls.values():
             if call.live and not call.filed:

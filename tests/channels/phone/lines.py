@@ -171,9 +171,18 @@ class Line:
         """Return once the worker holds no call any more."""
         await until(lambda: not self.left(), within_s)
 
+    def spools(self) -> list[Path]:
+        """The folders of calls of all workers."""
+        return [Path(each.spool) for each in channel.worker_settings(self.settings, "")]
+
+    def reported(self) -> bool:
+        """Return whether every worker has found the gateway."""
+        return all(self.listener.line(str(spool)) is not None for spool in self.spools())
+
     def left(self) -> list[str]:
-        """Return the files of calls that the worker still holds."""
-        return [p.name for p in self.spool.iterdir() if p.suffix in (".call", ".done", ".alaw")]
+        """Return the files of calls that the workers still hold."""
+        files = [p for spool in self.spools() for p in spool.iterdir()]
+        return [p.name for p in files if p.suffix in (".call", ".done", ".alaw")]
 
 
 def settings(folder: Path, **values: Any) -> PhoneSettings:
@@ -228,10 +237,14 @@ async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
             await asyncio.sleep(0.05)
 
 
+async def _answer(up: Line) -> bool:
+    return all([await each.answers() for each in up.listener.supervisors])
+
+
 async def until_up(up: Line, within_s: float = 10.0) -> None:
     """Return once the worker answers and has found the gateway."""
     async with asyncio.timeout(within_s):
-        while not (await up.listener.supervisor.answers() and up.listener.line is not None):
+        while not (await _answer(up) and up.reported()):
             assert not up.run.done(), up.run.exception()
             await asyncio.sleep(0.05)
 

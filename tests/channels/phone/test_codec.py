@@ -217,7 +217,7 @@ def test_a_line_takes_no_more_calls_than_it_has_ports() -> None:
     section = plugin.check({**SECTION, "rtp_ports": [20000, 20009], "password": "geheim"})
     assert section.max_calls == 5
     assert "geheim" not in repr(section)
-    told = worker_settings(section, "")
+    (told,) = worker_settings(section, "")
     assert (told.password, told.allow) == ("geheim", ("127.0.0.1", "127.0.0.1"))
 
 

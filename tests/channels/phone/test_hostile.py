@@ -81,7 +81,7 @@ async def test_hostile_datagrams_harm_nobody(tmp_path: Path) -> None:
                 next_one.branch = "z9hG4bK" + secrets.token_hex(8)
             await next_one.bye()
             await up.ticket(next_one)
-        assert up.listener.supervisor.starts == 1
+        assert up.listener.supervisors[0].starts == 1
 
 
 async def _flood(enemy: Caller) -> str:

@@ -19,7 +19,7 @@ class Process:
     """The worker's process, as the kernel counts it (proc(5))."""
 
     def __init__(self, up: Line) -> None:
-        pid = up.listener.supervisor.running()
+        pid = up.listener.supervisors[0].running()
         assert pid is not None
         self._proc = Path("/proc") / str(pid)
 

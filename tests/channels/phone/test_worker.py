@@ -98,9 +98,8 @@ async def test_a_killed_worker_is_back_and_its_recording_too(quiet: Line) -> Non
     async with calling(quiet.at) as caller:
         await caller.call()
         await caller.speak(sound)
-        pid = quiet.listener.supervisor.running()
+        pid = quiet.listener.supervisors[0].running()
         assert pid is not None
-        quiet.listener.line = None
         os.kill(pid, signal.SIGKILL)
         await until_up(quiet, 5)
         await quiet.office.until(lambda: len(quiet.office.calls) == 1)
@@ -120,8 +119,8 @@ async def test_the_worker_outlives_a_killed_gateway(tmp_path: Path) -> None:
     section = settings(tmp_path / "line", dialogue=mute(tmp_path))
     office = Office()
     async with line(section, office) as first:
-        pid = first.listener.supervisor.running()
-        first.listener.supervisor.stop = _leave  # type: ignore[method-assign]  # as a kill would
+        pid = first.listener.supervisors[0].running()
+        first.listener.supervisors[0].stop = _leave  # type: ignore[method-assign]  # as a kill would
         first.run.cancel()
         await asyncio.gather(first.run, return_exceptions=True)
         async with calling(first.at) as caller:
@@ -129,11 +128,11 @@ async def test_the_worker_outlives_a_killed_gateway(tmp_path: Path) -> None:
             await caller.speak(noise(0.5), 0.005)
             await caller.bye()
     async with line(section, office) as second:
-        assert second.listener.supervisor.running() == pid
-        assert second.listener.supervisor.starts == 0
+        assert second.listener.supervisors[0].running() == pid
+        assert second.listener.supervisors[0].starts == 0
         await office.until(lambda: len(office.calls) == 1)
-    assert second.listener.supervisor.running() is None
-    process = first.listener.supervisor.process
+    assert second.listener.supervisors[0].running() is None
+    process = first.listener.supervisors[0].process
     assert process is not None
     assert await process.wait() == 0
 
