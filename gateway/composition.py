@@ -140,6 +140,7 @@ def assemble(
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
     _lend(base, dispatcher, call_backs, built, speakers)
+    _equip(base, alarm, [channel for _, _, channel in built])
     in_time = _in_time(base, core, intake, speakers)
     front = _front(base, built, intake, dispatcher, alarm, in_time)
     return Parts(
@@ -186,7 +187,6 @@ def _lend(
         lambda text: sounds_urgent(text, base.force.rules.rulebook),
         CarrierReports(base.store, base.clock),
     )
-    _equip(base, channels)
     _entrust(base, dispatcher, call_backs, channels)
 
 
@@ -197,13 +197,15 @@ def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Mess
     return InTime(taking, Latecomers(folder, core, taking, speakers), base.clock)
 
 
-def _equip(base: Base, channels: Iterable[object]) -> None:
-    """Lend a place for files and a judge of words to the channels that ask for them."""
+def _equip(base: Base, alarm: Emergency, channels: Iterable[object]) -> None:
+    """Lend files, a judge of words and desks' pages to the channels that ask for them."""
     force = base.force
     for channel in channels:
         if hasattr(channel, "equip"):
             cast("Equipped", channel).equip(
-                base.blobs.write, lambda text: emergency_in(text, force.rules.rulebook)
+                base.blobs.write,
+                lambda text: emergency_in(text, force.rules.rulebook),
+                alarm.feed.pop,
             )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 import tempfile
 from importlib.resources import files
@@ -62,8 +63,13 @@ def _worker(settings: PhoneSettings, dialogue: str, number: int) -> WorkerSettin
         local_host=settings.local_host,
         local_port=settings.local_port + number,
         rtp_ports=(first, first + share - 1),
-        allow=(settings.local_host, *(settings.sources or _addresses(settings.server))),
-        seats=settings.seats,
+        allow=(
+            settings.local_host,
+            *(settings.sources or _addresses(settings.server)),
+            *(host for uri in settings.places.values() for host in _named(uri)),
+        ),
+        places=settings.places,
+        put_through=settings.put_through,
         max_calls=settings.max_calls,
         ring_s=settings.ring.total_seconds(),
         longest_s=settings.longest.total_seconds(),
@@ -86,6 +92,12 @@ def _addresses(server: str) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(sorted({str(each[4][0]) for each in found}))
+
+
+def _named(uri: str) -> tuple[str, ...]:
+    """Return the address that a URI names, if it names one: who is called there may answer us."""
+    found = re.search(r"(?:@|^sips?:)([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?=[:;?]|$)", uri)
+    return (found[1],) if found else ()
 
 
 def line(settings: PhoneSettings) -> PhoneLine:

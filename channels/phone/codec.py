@@ -6,10 +6,12 @@ number is ``channel.called``.
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
+from channels.phone.g711 import RATE
 from channels.phone.link import Call
 from normalizer.phone import to_e164
 from normalizer.schema import Attachment, Inbound, Requester, Value
@@ -141,13 +143,36 @@ def _digest(part: str, call: Call) -> str:
     return hashlib.sha256(f"{part}:{key_of(call)}:{call.id}".encode()).hexdigest()
 
 
-def attachment(call: Call, sha256: str, octets: int) -> Attachment:
-    """Return the recording as an attachment."""
-    began = datetime.fromtimestamp(call.answered_at, UTC)
+def attachment(call: Call, sha256: str, octets: int, side: int = 0) -> Attachment:
+    """Return a recording as an attachment: the caller's, or the one of a side of the call."""
+    began, who = datetime.fromtimestamp(call.answered_at, UTC), ""
+    if side:
+        other = call.sides[side - 1]
+        began += timedelta(seconds=other.begins / RATE)
+        who = f"-{other.to}"
     return Attachment(
-        id=f"1-{sha256[:16]}",
-        name=f"recording-{began:%Y%m%dT%H%M%SZ}.wav",
+        id=f"{side + 1}-{sha256[:16]}",
+        name=f"recording-{began:%Y%m%dT%H%M%SZ}{who}.wav",
         media_type="audio/wav",
         bytes=octets,
         sha256=sha256,
     )
+
+
+def shown(call: Call, number: str | None, text: str) -> dict[str, Any]:
+    """Return what a page shows of a call that is about to ring there.
+
+    Args:
+        call: The call so far.
+        number: Of the ticket that its first words made, if they made one.
+        text: What was understood so far.
+    """
+    return {
+        "id": call.id,
+        "caller": call.caller,
+        "called": call.called,
+        "at": datetime.fromtimestamp(call.answered_at, UTC).isoformat(),
+        "keys": call.keys,
+        "number": number,
+        "text": text,
+    }

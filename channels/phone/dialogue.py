@@ -18,9 +18,11 @@ from config.settings import Duration, Section
 from normalizer.errors import ConfigError
 from normalizer.schema import Value
 
-#: Pieces that are made, not rendered: a beep, and a short silence.
-TONE, GAP = "tone", "gap"
-_MADE = frozenset({TONE, GAP})
+#: Pieces that are made, not rendered: a beep, a short silence, and five seconds of ringing.
+TONE, GAP, RING = "tone", "gap", "ring"
+_MADE = frozenset({TONE, GAP, RING})
+#: Where callers are put through to unless a state says otherwise.
+SEATS = "seats"
 #: Placeholders in ``say``.
 _NUMBER, _ADVICE = "{number}", "{advice}"
 #: Services whose number a caller is told to dial.
@@ -44,6 +46,7 @@ class State(Section):
     listen: Listening | None = None
     wait: Duration | None = None  #: after all was said
     do: Literal["report", "transfer", "file", "end"] | None = None
+    to: str = SEATS  #: of a transfer: the seats, or a desk by its number
     keys: Mapping[str, str] = {}
     next: Mapping[Outcome, str] = {}
     last: bool = False  #: the matter is filed or given up: keys that work anywhere do not here
@@ -178,9 +181,10 @@ class Report(Value, frozen=True, kw_only=True, tag=True):
 
 
 class Transfer(Value, frozen=True, kw_only=True, tag=True):
-    """Put the caller through to a seat; REFUSED within the time if none takes the call."""
+    """Put the caller through; REFUSED within the time if nobody takes the call."""
 
     within_s: float
+    to: str = SEATS
 
 
 class File(Value, frozen=True, kw_only=True, tag=True):
@@ -261,7 +265,7 @@ def _enter(dialogue: Dialogue, talk: Talk, name: str) -> tuple[Talk, tuple[Actio
     if state.listen is not None:
         actions.append(_listen(state.listen))
     if state.do == "transfer":
-        actions.append(Transfer(within_s=wait_s))
+        actions.append(Transfer(within_s=wait_s, to=state.to))
     if state.do == "file" and not talk.filed:
         actions.append(File(within_s=wait_s))
         talk = msgspec.structs.replace(talk, filed=True)

@@ -25,10 +25,11 @@ _T = TypeVar("_T")
 MOST_OCTETS = 64 * 1024 * 1024
 
 
-def sound_of(call: Call, spool: str) -> bytes:
-    """Return a call's recording; empty where it has none."""
+def sound_of(call: Call, spool: str, side: int = 0) -> bytes:
+    """Return a call's recording, or the one of a side of it; empty where it has none."""
+    name = f"{call.id}.{side}" if side else call.id
     try:
-        return (Path(spool) / f"{call.id}.alaw").read_bytes()
+        return (Path(spool) / f"{name}.alaw").read_bytes()
     except FileNotFoundError:
         return b""
 
@@ -47,6 +48,12 @@ class Filing:
         self.accept: Accept | None = None
         self.keep: Keep | None = None
         self._first: dict[str, asyncio.Future[Receipt | None]] = {}
+
+    def number_of(self, name: str) -> str | None:
+        """Return the number of the ticket that a call's first words made, if they made one."""
+        first = self._first.get(name)
+        receipt = first.result() if first is not None and first.done() else None
+        return receipt.number if receipt is not None else None
 
     def forget(self, call: Call) -> None:
         """Take note that a call is a ticket, whole."""
@@ -90,7 +97,7 @@ class Filing:
             StoreError: It is no ticket yet.
             OSError: Its recording could not be read.
         """
-        recording = await self._recording(call, spool)
+        recording = await self._recordings(call, spool)
         first = self._first.get(call.id)
         receipt = await first if first is not None else None
         number = receipt.number if receipt is not None else None
@@ -125,17 +132,23 @@ class Filing:
             raise StoreError("the line is not served")
         return self.accept
 
-    async def _recording(self, call: Call, spool: str) -> tuple[Attachment, ...]:
-        sound = await asyncio.to_thread(sound_of, call, spool) if call.octets else b""
+    async def _recordings(self, call: Call, spool: str) -> tuple[Attachment, ...]:
+        """Return the caller's recording, then those of whoever talked with them by us."""
+        octets = (call.octets, *(side.octets for side in call.sides))
+        kept = [await self._recording(call, spool, at) for at, some in enumerate(octets) if some]
+        return tuple(each for each in kept if each is not None)
+
+    async def _recording(self, call: Call, spool: str, side: int) -> Attachment | None:
+        sound = await asyncio.to_thread(sound_of, call, spool, side)
         if not sound or self.keep is None:
-            return ()
+            return None
         content = alaw_header(len(sound)) + sound + b"\0" * (len(sound) % 2)
         try:
             sha256, octets = await self.keep(content, MOST_OCTETS)
         except Oversized:
             log.error("recording.too_long", extra={"octets": len(content)})  # noqa: TRY400 - the error says all
-            return ()
-        return (attachment(call, sha256, octets),)
+            return None
+        return attachment(call, sha256, octets, side)
 
 
 async def _under_its_key(call: Call, file: Callable[[Call], Awaitable[_T]]) -> _T:

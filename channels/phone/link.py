@@ -62,6 +62,14 @@ class Urgent(Value, frozen=True, kw_only=True, tag=True):
     call: "Call"
 
 
+class Side(Value, frozen=True, kw_only=True):
+    """The recording of somebody whom the caller was put through to."""
+
+    to: str  #: ``seats``, or a desk
+    begins: int = 0  #: samples of the caller's recording before it
+    octets: int = 0
+
+
 class Call(Value, frozen=True, kw_only=True, tag=True):
     """A call as it stands, on the disk and on the wire."""
 
@@ -82,6 +90,21 @@ class Call(Value, frozen=True, kw_only=True, tag=True):
     reported: bool = False  #: a key asked for help at once
     octets: int = 0  #: of the recording: samples of A-law
     lost: int = 0  #: samples of it that are silence because nothing came for them
+    sides: tuple[Side, ...] = ()  #: who talked with the caller by us
+
+
+class PuttingThrough(Value, frozen=True, kw_only=True, tag=True):
+    """A call is about to ring elsewhere: it is to be shown there first."""
+
+    id: str
+    call: "Call"
+    to: str  #: ``seats``, or a desk
+
+
+class Shown(Value, frozen=True, kw_only=True, tag=True):
+    """It is."""
+
+    id: str
 
 
 class Filed(Value, frozen=True, kw_only=True, tag=True):
@@ -108,7 +131,10 @@ class Ping(Value, frozen=True, kw_only=True, tag=True):
     """Ask for a `LineState` now."""
 
 
-Said = Hello | LineState | CallBegan | Heard | Urgent | Call | Filed | Alarmed | Stop | Ping
+Said = (
+    Hello | LineState | CallBegan | Heard | Urgent | Call | PuttingThrough | Shown
+    | Filed | Alarmed | Stop | Ping
+)  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Said)
@@ -167,7 +193,8 @@ class WorkerSettings(Value, frozen=True, kw_only=True):
     local_port: int
     rtp_ports: tuple[int, int]
     allow: tuple[str, ...]  #: networks that may send SIP to us
-    seats: str | None
+    places: dict[str, str]  #: URIs of ``seats`` and of desks
+    put_through: str  #: auto, refer or bridge
     max_calls: int
     ring_s: float
     longest_s: float

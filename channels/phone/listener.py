@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from channels.base import Accept, Receipt
-from channels.phone.codec import Account
+from channels.phone.codec import Account, shown
 from channels.phone.filing import Filing, sound_of
 from channels.phone.hearing import Hearing
 from channels.phone.link import (
@@ -27,14 +27,16 @@ from channels.phone.link import (
     Heard,
     Hello,
     LineState,
+    PuttingThrough,
     Said,
+    Shown,
     Stop,
     Urgent,
     WorkerSettings,
     digest,
     encode,
 )
-from channels.phone.ports import Judge, Keep
+from channels.phone.ports import Judge, Keep, Pop
 from channels.phone.speech import SpeechToText
 from channels.phone.supervisor import Supervisor, heirs
 from channels.phone.voice import Prompts
@@ -97,6 +99,7 @@ class PhoneLine:
         self._recognizer = recognizer
         self._finish_s = finish_s
         self._judge: Judge | None = None
+        self._pop: Pop | None = None
         self._hearings: dict[str, Hearing] = {}
         self._peers: set[_Peer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,9 +109,9 @@ class PhoneLine:
             Supervisor(worker, inherits=heirs(worker, workers)) for worker in workers
         ]
 
-    def equip(self, keep: Keep, judge: Judge) -> None:
-        """Take what the gateway lends: a place for recordings, and a judge of words."""
-        self._filing.keep, self._judge = keep, judge
+    def equip(self, keep: Keep, judge: Judge, pop: Pop) -> None:
+        """Take what the gateway lends: a place for recordings, a judge of words, desks' pages."""
+        self._filing.keep, self._judge, self._pop = keep, judge, pop
 
     def trouble(self) -> str | None:
         """Return why no calls come in; None: they do."""
@@ -196,14 +199,21 @@ class PhoneLine:
                     hearing.put(message.sound)
             case CallBegan():
                 self._listen(message, peer)
-            case Urgent():
-                self._spawn(self._first_words(message.call, "", peer))
-            case Call():
-                self._over(message, peer)
             case LineState():
                 peer.line = message
             case Hello():
                 self._met(message, peer)
+            case _:
+                self._take_call(message, peer)
+
+    def _take_call(self, message: Said, peer: _Peer) -> None:
+        match message:
+            case Urgent():
+                self._spawn(self._first_words(message.call, "", peer))
+            case Call():
+                self._over(message, peer)
+            case PuttingThrough():
+                self._show(message, peer)
             case _:
                 log.warning("worker.strange", extra={"kind": type(message).__name__})
 
@@ -245,6 +255,14 @@ class PhoneLine:
         receipt = await self._filing.early(call, text)
         if receipt is not None:
             peer.tell(Alarmed(id=call.id, number=receipt.number, advice=_advice(receipt)))
+
+    def _show(self, message: PuttingThrough, peer: _Peer) -> None:
+        """Show a call, with what is known of its matter, where it is about to ring."""
+        call, hearing = message.call, self._hearings.get(message.id)
+        if self._pop is not None:
+            number = self._filing.number_of(message.id)
+            self._pop(message.to, shown(call, number, hearing.text if hearing else ""))
+        peer.tell(Shown(id=message.id))
 
     # Once it is over
 

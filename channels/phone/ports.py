@@ -1,7 +1,7 @@
 """What the telephone needs of the gateway beside `Accept`, and what it tells of itself."""
 
-from collections.abc import AsyncIterable
-from typing import Protocol
+from collections.abc import AsyncIterable, Mapping
+from typing import Any, Protocol
 
 from normalizer.schema import Service
 
@@ -29,10 +29,18 @@ class Judge(Protocol):
         ...
 
 
-class Equipped(Protocol):
-    """A listener that the gateway lends both."""
+class Pop(Protocol):
+    """Shows a call at the place that it is about to ring at."""
 
-    def equip(self, keep: Keep, judge: Judge) -> None:
+    def __call__(self, desk: str, call: Mapping[str, Any]) -> None:
+        """Show it on the pages of a desk that are open; ``seats`` is a desk, too."""
+        ...
+
+
+class Equipped(Protocol):
+    """A listener that the gateway lends all three."""
+
+    def equip(self, keep: Keep, judge: Judge, pop: Pop) -> None:
         """Take them, before the listener runs."""
         ...
 

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from channels.phone.dialogue import load
+from channels.phone.dialogue import SEATS, load
 from config.settings import Duration, Section, as_list
 from normalizer.errors import ConfigError
 
@@ -67,6 +67,10 @@ class PhoneSettings(Section):
     #: From where SIP is taken; empty: from ``server`` alone.
     sources: Annotated[tuple[Network, ...], BeforeValidator(as_list)] = ()
     seats: SipUri | None = None
+    #: Where desks are called: 110, 119 …
+    desks: dict[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], SipUri] = {}
+    #: By the network's REFER, by a bridge of ours, or by a bridge where REFER is not taken.
+    put_through: Literal["auto", "refer", "bridge"] = "auto"
     workers: int = Field(default=1, ge=1, le=16)  #: processes, each with a port and its calls
     max_calls: int = Field(default=100, ge=1, le=500)  #: of one worker
     ring: Duration = timedelta(0)  #: before a call is answered
@@ -117,6 +121,11 @@ class PhoneSettings(Section):
         """For how many calls one worker has ports."""
         first, last = self.rtp_ports
         return (last - first + 1) // 2 // self.workers
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where callers can be put through to."""
+        return {**self.desks, **({SEATS: self.seats} if self.seats else {})}
 
     @property
     def home(self) -> Path:

@@ -11,7 +11,8 @@ import logging
 import re
 import secrets
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from channels.phone import sip
@@ -94,12 +95,22 @@ class Agent(SIP.SIPClient):
             waiting.put_nowait(message)
         return waiting is not None
 
+    @contextmanager
+    def waiting(
+        self, branch: str, queue: "asyncio.Queue[SipMessage] | None" = None
+    ) -> "Iterator[asyncio.Queue[SipMessage]]":
+        """Give the responses to a request of this branch as they come, until the end of the block."""
+        queue = self._waiting[branch] = asyncio.Queue() if queue is None else queue
+        try:
+            yield queue
+        finally:
+            if self._waiting.get(branch) is queue:
+                del self._waiting[branch]
+
     async def ask(self, request: bytes, to: Address) -> SipMessage | None:
         """Return the final response to a request, sent again until it comes; None: none came."""
-        branch = sip.parse(request).branch
-        waiting = self._waiting[branch] = asyncio.Queue()
         pause, begun = T1, asyncio.get_running_loop().time()
-        try:
+        with self.waiting(sip.parse(request).branch) as waiting:
             while asyncio.get_running_loop().time() - begun < GIVE_UP_S:
                 self._send(request, to)
                 try:
@@ -111,8 +122,6 @@ class Agent(SIP.SIPClient):
                     continue
                 return message
             return None
-        finally:
-            del self._waiting[branch]
 
     # Registration
 

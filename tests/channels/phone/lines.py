@@ -6,7 +6,7 @@ import os
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,6 +90,8 @@ class Office:
     files: dict[str, bytes] = field(default_factory=dict)
     away: bool = False
     urgent: str = "着火"
+    rung: list[str] = field(default_factory=list)  #: what seats of a test have heard ringing
+    popped: list[tuple[str, dict[str, Any], int]] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def accept(self, inbound: Inbound) -> Receipt:
@@ -118,6 +120,10 @@ class Office:
     def judge(self, text: str) -> tuple[Service, ...] | None:
         """Find an emergency as the judge would."""
         return (Service.FIRE,) if self.urgent in text else None
+
+    def pop(self, desk: str, call: Mapping[str, Any]) -> None:
+        """Show a call at a desk."""
+        self.popped.append((desk, dict(call), len(self.rung)))
 
     async def keep(self, chunks: Any, limit: int = 0) -> tuple[str, int]:
         """Keep a file."""
@@ -218,7 +224,7 @@ async def line(
         recognizer,
         2.0,
     )
-    listener.equip(office.keep, office.judge)
+    listener.equip(office.keep, office.judge, office.pop)
     run = asyncio.create_task(listener.run(office.accept))
     up = Line(office, listener, (section.local_host, section.local_port), section, run)
     try:

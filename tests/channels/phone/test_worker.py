@@ -171,7 +171,9 @@ async def _mixed(up: Line, n: int) -> None:
 @pytest.mark.parametrize("seats", [None, "sip:seats@127.0.0.1:5080"])
 async def test_a_caller_whom_no_seat_takes_stays_with_us(tmp_path: Path, seats: str | None) -> None:
     """Without seats, or refused by them, the caller is told so and can say what they want."""
-    section = settings(tmp_path / "line", dialogue=brisk(tmp_path), seats=seats)
+    section = settings(
+        tmp_path / "line", dialogue=brisk(tmp_path), seats=seats, put_through="refer"
+    )
     async with line(section) as up, calling(up.at) as caller:
         await caller.call()
         caller.press("0")
