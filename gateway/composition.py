@@ -12,7 +12,7 @@ from adapters.base import Adapter
 from adapters.notify.notifier import Notifier
 from channels.base import Listener, Messenger, Webhook
 from channels.email.ports import Entrusting
-from channels.phone.ports import Equipped, Reporting
+from channels.phone.ports import Reporting
 from channels.webhook.codec import key_of
 from config.load import Loaded
 from config.plugin import Plugin
@@ -48,10 +48,10 @@ from gateway.portal.openid import Authorizer, OpenIds
 from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
 from gateway.shared import share
-from gateway.spoken import emergency_in
 from gateway.store.base import Store
 from gateway.talk.answering import Answering, QuietHours, answer_destination, quiet_hours
 from gateway.talk.conversation import Conversation
+from gateway.telephone import SpokenRatings, equip
 from gateway.view import Public
 from normalizer.place import same_place
 
@@ -140,7 +140,7 @@ def assemble(
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
     _lend(base, dispatcher, call_backs, built, speakers)
-    _equip(base, alarm, [channel for _, _, channel in built])
+    _equip(base, alarm, SpokenRatings(core, citizen), [channel for _, _, channel in built])
     in_time = _in_time(base, core, intake, speakers)
     front = _front(base, built, intake, dispatcher, alarm, in_time)
     return Parts(
@@ -197,16 +197,10 @@ def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Mess
     return InTime(taking, Latecomers(folder, core, taking, speakers), base.clock)
 
 
-def _equip(base: Base, alarm: Emergency, channels: Iterable[object]) -> None:
-    """Lend files, a judge of words and desks' pages to the channels that ask for them."""
+def _equip(base: Base, alarm: Emergency, rated: SpokenRatings, channels: Sequence[object]) -> None:
+    """Lend what telephone lines work with."""
     force = base.force
-    for channel in channels:
-        if hasattr(channel, "equip"):
-            cast("Equipped", channel).equip(
-                base.blobs.write,
-                lambda text: emergency_in(text, force.rules.rulebook),
-                alarm.feed.pop,
-            )
+    equip(channels, base.blobs.write, alarm.feed.pop, lambda: force.rules, rated)
 
 
 def _entrust(

@@ -106,7 +106,7 @@ def line(settings: PhoneSettings) -> PhoneLine:
     dialogue: Dialogue = load(text)
     recognizer = settings.recognizer
     folder = settings.home.absolute() / "prompts"
-    return PhoneLine(
+    made = PhoneLine(
         Account(name=settings.name, area_code=settings.area_code),
         worker_settings(settings, text),
         Prompts(folder, Espeak(), settings.recordings),
@@ -114,6 +114,9 @@ def line(settings: PhoneSettings) -> PhoneLine:
         FunAsr(recognizer) if recognizer is not None else None,
         recognizer.finish_within.total_seconds() if recognizer is not None else 0.0,
     )
+    if settings.call_back is not None:
+        made.make_calls(settings.call_back)
+    return made
 
 
 def _build(settings: PhoneSettings) -> Listener:

@@ -82,6 +82,7 @@ def whole(
         continues: Number of the ticket that its first words made.
     """
     understood = bool(heard.strip()) or call.how == TAKEN  # by whoever sits there
+    continues = continues or call.number or None
     inbound = _inbound(call, account, words_of(call, heard), now)
     return msgspec.structs.replace(
         inbound,

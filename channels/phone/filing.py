@@ -81,12 +81,13 @@ class Filing:
         return receipt
 
     async def _early(self, call: Call, text: str, done: Receipt | None) -> Receipt:
-        if done is None:
+        number = done.number if done is not None else call.number
+        if not number:
             return await self._accepting(early(call, self._account, text, self._now()))
-        return await self._accepting(more(call, self._account, text, self._now(), done.number))
+        return await self._accepting(more(call, self._account, text, self._now(), number))
 
     async def whole(self, call: Call, text: str, spool: str) -> Receipt:
-        """Return the receipt of a finished call.
+        """Return the receipt of a finished call: its ticket's, or of the one that it is about.
 
         Args:
             call: It.
@@ -115,6 +116,8 @@ class Filing:
         try:
             return await self._accepting(message)
         except Conflict:
+            if call.number:
+                raise
             # Either its first words made a ticket before the gateway was started again, or these
             # very words were added to it already.
             receipt = await self._accepting(early(call, self._account, text, self._now()))

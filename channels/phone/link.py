@@ -46,6 +46,20 @@ class CallBegan(Value, frozen=True, kw_only=True, tag=True):
     caller: str | None
     called: str | None
     at: float  #: seconds since 1970
+    number: str = ""  #: of the ticket that we called about
+
+
+def began(call: "Call") -> CallBegan:
+    """Return what is told of a call that was answered."""
+    return CallBegan(
+        id=call.id,
+        call_id=call.call_id,
+        from_tag=call.from_tag,
+        caller=call.caller,
+        called=call.called,
+        at=call.answered_at,
+        number=call.number,
+    )
 
 
 class Heard(Value, frozen=True, kw_only=True, tag=True):
@@ -80,6 +94,9 @@ class Call(Value, frozen=True, kw_only=True, tag=True):
     called: str | None
     again: bool = False  #: another call that was answered has the same Call-ID and tag
     withheld: bool = False
+    task: str = ""  #: by which we called; empty: they called us
+    purpose: str = ""
+    number: str = ""  #: of the ticket that we called about
     diverted_by: str = ""
     answered_at: float = 0.0  #: seconds since 1970
     ended_at: float = 0.0
@@ -107,6 +124,25 @@ class Shown(Value, frozen=True, kw_only=True, tag=True):
     id: str
 
 
+class Dial(Value, frozen=True, kw_only=True, tag=True):
+    """Somebody is to be called."""
+
+    id: str  #: of the task
+    to: str  #: as it is dialled
+    purpose: str  #: rating, broken_off or alarm: tells where the dialogue begins
+    number: str = ""  #: of the ticket
+    scale: tuple[str, ...] = ()  #: of ratings, best first
+    said: str = ""  #: prompt of what is to be told
+    ring_s: float = 40.0
+
+
+class Missed(Value, frozen=True, kw_only=True, tag=True):
+    """Nobody was reached."""
+
+    id: str  #: of the task
+    why: str
+
+
 class Filed(Value, frozen=True, kw_only=True, tag=True):
     """The ticket of a call is durable: the worker forgets the call."""
 
@@ -132,7 +168,7 @@ class Ping(Value, frozen=True, kw_only=True, tag=True):
 
 
 Said = (
-    Hello | LineState | CallBegan | Heard | Urgent | Call | PuttingThrough | Shown
+    Hello | LineState | CallBegan | Heard | Urgent | Call | PuttingThrough | Shown | Dial | Missed
     | Filed | Alarmed | Stop | Ping
 )  # fmt: skip
 

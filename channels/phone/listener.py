@@ -8,12 +8,13 @@ the recording are added to that ticket at the end.
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from channels.base import Accept, Receipt
+from channels.phone.callbacks import CallBacks, came_of
 from channels.phone.codec import Account, shown
 from channels.phone.filing import Filing, sound_of
 from channels.phone.hearing import Hearing
@@ -22,11 +23,13 @@ from channels.phone.link import (
     BadFrame,
     Call,
     CallBegan,
+    Dial,
     Filed,
     Frames,
     Heard,
     Hello,
     LineState,
+    Missed,
     PuttingThrough,
     Said,
     Shown,
@@ -36,12 +39,13 @@ from channels.phone.link import (
     digest,
     encode,
 )
-from channels.phone.ports import Judge, Keep, Pop
+from channels.phone.ports import Lent
+from channels.phone.settings import CallBack
 from channels.phone.speech import SpeechToText
 from channels.phone.supervisor import Supervisor, heirs
 from channels.phone.voice import Prompts
 from normalizer.errors import StoreError
-from normalizer.schema import Urgency
+from normalizer.schema import Status, Urgency
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +102,10 @@ class PhoneLine:
         self._texts = texts
         self._recognizer = recognizer
         self._finish_s = finish_s
-        self._judge: Judge | None = None
-        self._pop: Pop | None = None
+        self._lent: Lent | None = None
+        self._now = now
+        #: What makes calls, and the way out by which others have them made; None: we call nobody.
+        self.messenger: CallBacks | None = None
         self._hearings: dict[str, Hearing] = {}
         self._peers: set[_Peer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,9 +115,21 @@ class PhoneLine:
             Supervisor(worker, inherits=heirs(worker, workers)) for worker in workers
         ]
 
-    def equip(self, keep: Keep, judge: Judge, pop: Pop) -> None:
-        """Take what the gateway lends: a place for recordings, a judge of words, desks' pages."""
-        self._filing.keep, self._judge, self._pop = keep, judge, pop
+    def make_calls(self, which: CallBack) -> None:
+        """Call people from now on; before the line is lent anything."""
+        owed = Path(self._workers[0].spool).parent / "owed"
+        self.messenger = CallBacks(owed, which, self._prompts, self._dial, self._now)
+
+    def equip(self, lent: Lent) -> None:
+        """Take what the gateway lends."""
+        self._lent, self._filing.keep = lent, lent.keep
+        if self.messenger is not None:
+            self.messenger.equip(lent)
+
+    def follow(self, tell: Callable[[str, bool, str], Awaitable[None]]) -> None:
+        """Take who is told what became of a call that somebody had made."""
+        if self.messenger is not None:
+            self.messenger.tell = tell
 
     def trouble(self) -> str | None:
         """Return why no calls come in; None: they do."""
@@ -144,6 +162,8 @@ class PhoneLine:
         self._filing.accept = accept
         await asyncio.to_thread(self._prepare)
         self._spawn(self._render())
+        if self.messenger is not None:
+            self._spawn(self.messenger.run())
         server = await asyncio.start_unix_server(self._serve, self._socket)
         try:
             async with server, asyncio.TaskGroup() as group:
@@ -190,6 +210,8 @@ class PhoneLine:
             log.warning("worker.lost", extra={"why": type(error).__name__})
         finally:
             self._peers.discard(peer)
+            if self.messenger is not None:
+                self.messenger.lost()
             writer.close()
 
     def _take(self, message: Said, peer: _Peer) -> None:
@@ -214,6 +236,8 @@ class PhoneLine:
                 self._over(message, peer)
             case PuttingThrough():
                 self._show(message, peer)
+            case Missed() if self.messenger is not None:
+                self._spawn(self.messenger.missed(message.id, message.why))
             case _:
                 log.warning("worker.strange", extra={"kind": type(message).__name__})
 
@@ -247,7 +271,8 @@ class PhoneLine:
     async def _follow(self, hearing: Hearing, peer: _Peer) -> None:
         """Judge a caller's words as they grow."""
         async for text in hearing.changes():
-            if self._judge is not None and not hearing.alarmed and self._judge(text) is not None:
+            judge = self._lent.judge if self._lent is not None else None
+            if judge is not None and not hearing.alarmed and judge(text) is not None:
                 hearing.alarmed = True
                 await self._first_words(hearing.call(), text, peer)
 
@@ -259,9 +284,9 @@ class PhoneLine:
     def _show(self, message: PuttingThrough, peer: _Peer) -> None:
         """Show a call, with what is known of its matter, where it is about to ring."""
         call, hearing = message.call, self._hearings.get(message.id)
-        if self._pop is not None:
-            number = self._filing.number_of(message.id)
-            self._pop(message.to, shown(call, number, hearing.text if hearing else ""))
+        if self._lent is not None:
+            number = self._filing.number_of(message.id) or call.number or None
+            self._lent.pop(message.to, shown(call, number, hearing.text if hearing else ""))
         peer.tell(Shown(id=message.id))
 
     # Once it is over
@@ -269,10 +294,7 @@ class PhoneLine:
     async def _finish(self, call: Call, peer: _Peer) -> None:
         """Make the ticket of a finished call, and let the worker forget it."""
         try:
-            # A slow recognizer holds up its own calls only.
-            text = await self._text(call, peer.spool)
-            async with self._turns:
-                receipt = await self._filing.whole(call, text, peer.spool)
+            filed = await self._filed(call, peer.spool)
         except (StoreError, OSError) as error:
             # The worker has it, and offers it again.
             log.warning("call.waits", extra={"why": type(error).__name__})
@@ -282,7 +304,35 @@ class PhoneLine:
         self._filing.forget(call)
         if hearing := self._hearings.pop(call.id, None):
             hearing.close()
-        peer.tell(Filed(id=call.id, number=receipt.number, advice=_advice(receipt)))
+        peer.tell(filed)
+
+    async def _filed(self, call: Call, spool: str) -> Filed:
+        """Return what the worker is told of a call that is durable now.
+
+        Raises:
+            StoreError: It is not.
+            OSError: Nor that it has to be called back.
+        """
+        receipt = None
+        if not call.task or call.spoke or call.reported:
+            text = await self._text(call, spool)  # a slow recognizer holds up its own calls only
+            async with self._turns:
+                receipt = await self._filing.whole(call, text, spool)
+        if self.messenger is not None and self._lent is not None:
+            if call.task:
+                await self.messenger.over(call, done=await came_of(call, self._lent.ratings))
+            elif receipt is not None and receipt.status is Status.DRAFT and call.caller:
+                self.messenger.cut_off(call, receipt.number)
+        if receipt is None:
+            return Filed(id=call.id, number=call.number)
+        return Filed(id=call.id, number=receipt.number, advice=_advice(receipt))
+
+    def _dial(self, dial: Dial) -> bool:
+        """Have the worker call that has most room; False: none has."""
+        free = [p for p in self._peers if p.line and p.line.up and p.line.calls < p.line.most]
+        for peer in sorted(free, key=lambda p: p.line.calls if p.line else 0)[:1]:
+            peer.tell(dial)
+        return bool(free)
 
     async def _text(self, call: Call, spool: str) -> str:
         """Return what the recognizer made of a call; of one that it missed, by its recording."""

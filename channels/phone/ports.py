@@ -1,6 +1,8 @@
 """What the telephone needs of the gateway beside `Accept`, and what it tells of itself."""
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from normalizer.schema import Service
@@ -37,11 +39,39 @@ class Pop(Protocol):
         ...
 
 
-class Equipped(Protocol):
-    """A listener that the gateway lends all three."""
+class Ratings(Protocol):
+    """Takes what citizens think of the answers of their tickets."""
 
-    def equip(self, keep: Keep, judge: Judge, pop: Pop) -> None:
-        """Take them, before the listener runs."""
+    def scale(self) -> tuple[str, ...]:
+        """Return the ratings that the region knows, best first."""
+        ...
+
+    async def rate(self, number: str, rating: str, key: str) -> None:
+        """Put a rating on a ticket, once; one that cannot be rated any more is left as it is.
+
+        Raises:
+            StoreError: Nothing was written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What the gateway lends to a telephone line."""
+
+    keep: Keep
+    judge: Judge
+    pop: Pop
+    ratings: Ratings
+    #: The instant itself, or the end of the span of quiet hours that it falls in.
+    quiet: Callable[[str, datetime], datetime]
+
+
+class Equipped(Protocol):
+    """A listener that the gateway lends all of it."""
+
+    def equip(self, lent: Lent) -> None:
+        """Take it, before the listener runs."""
         ...
 
 

@@ -67,9 +67,12 @@ class Call:
         dialog: Its SIP side.
         leg: Its sound.
         desk: The worker.
+        begins: Where the dialogue begins, if not where it does for those who call us.
     """
 
-    def __init__(self, record: Record, dialog: Dialog, leg: Leg, desk: Desk) -> None:
+    def __init__(
+        self, record: Record, dialog: Dialog, leg: Leg, desk: Desk, begins: talk.Talk | None = None
+    ) -> None:
         self.record = record
         self.dialog = dialog
         self.leg = leg
@@ -77,7 +80,7 @@ class Call:
         self.live = False  #: it was answered
         self.began = 0.0  #: when, monotonic seconds
         self._desk = desk
-        self._talk = talk.begin(desk.dialogue)
+        self._talk = begins or talk.begin(desk.dialogue)
         self._ear: _Ear | None = None
         self._say: talk.Say | None = None
         self._token = 0

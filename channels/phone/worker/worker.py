@@ -20,7 +20,7 @@ from channels.phone import numbers, sip
 from channels.phone.dialogue import Event, Happened
 from channels.phone.link import (
     Alarmed,
-    CallBegan,
+    Dial,
     Filed,
     Heard,
     Hello,
@@ -30,11 +30,13 @@ from channels.phone.link import (
     Shown,
     Stop,
     WorkerSettings,
+    began,
     digest,
 )
 from channels.phone.link import Call as Record
 from channels.phone.worker.agent import Address, Agent
 from channels.phone.worker.call import Call
+from channels.phone.worker.dialling import Dialling
 from channels.phone.worker.dialog import Dialog
 from channels.phone.worker.dialogs import Dialogs
 from channels.phone.worker.gateway import Gateway
@@ -97,6 +99,9 @@ class Worker:
             self._gateway,
             self,
         )
+        self._dialling = Dialling(
+            settings, self.dialogue, self._dialogs, self._sockets, self._gateway, self._reached
+        )
         self._answered = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -118,6 +123,7 @@ class Worker:
     async def stop(self) -> None:
         """End every call with its ticket, and let go of everything."""
         self._dialogs.draining = True
+        await self._dialling.stop()
         for call in list(self._calls.values()):
             self.hang_up(call, "stopped")
         ends = self._loop.time() + _DRAIN_S
@@ -159,12 +165,10 @@ class Worker:
 
     def ring(self, dialog: Dialog) -> bool:
         """Take a call, if there is room for it, and answer it."""
-        if len(self._calls) >= self.settings.max_calls:
-            return False
-        leg = self._sockets.open()
+        leg = self._sockets.open() if self._has_room() else None
         if leg is None:
             return False
-        name = f"{int(time.time() * 1000):013}-{secrets.token_hex(4)}"
+        name = _new_name()
         parties = numbers.read(dialog.invite)
         record = Record(
             id=name,
@@ -182,9 +186,35 @@ class Worker:
         self._loop.call_later(self.settings.ring_s, self._answer, call)
         return True
 
+    def _has_room(self) -> bool:
+        return len(self._calls) + self._dialling.ringing < self.settings.max_calls
+
     def _answer(self, call: Call) -> None:
-        if call.dialog.state != "ringing":
-            return
+        if call.dialog.state == "ringing":
+            self._begin(call)
+            self._dialogs.answer(call.dialog)
+            call.answered()
+
+    def _reached(self, dial: Dial, dialog: Dialog, leg: Leg, begins: talk.Talk) -> None:
+        """Take that somebody has answered whom we called."""
+        leg.name = _new_name()
+        record = Record(
+            id=leg.name,
+            call_id=dialog.invite.call_id,
+            from_tag=dialog.tag,
+            caller=dial.to,
+            called=self.settings.user,
+            task=dial.id,
+            purpose=dial.purpose,
+            number=dial.number,
+        )
+        call = Call(record, dialog, leg, self, begins)
+        self._calls[leg.name] = self._parties[leg.port] = call
+        self._begin(call)
+        call.answered()
+
+    def _begin(self, call: Call) -> None:
+        """Record a call from now on, and let its sound flow."""
         record = msgspec.structs.replace(call.record, answered_at=time.time())
         try:
             self._spool.begin(record)
@@ -194,11 +224,9 @@ class Worker:
             log.error("recording.failed", extra={"why": error.strerror})  # noqa: TRY400 - the error says all
         self.aim(call.dialog)
         self._media.add(call.leg)
-        self._dialogs.answer(call.dialog)
         self._answered += 1
         call.record = record
-        self._gateway.tell(_began(record))
-        call.answered()
+        self._gateway.tell(began(record))
 
     def _party(self, dialog: Dialog) -> Call | Guest | None:
         party = self._parties.get(dialog.port)
@@ -287,7 +315,7 @@ class Worker:
         self._tell_state()
         for call in self._calls.values():
             if call.live and not call.filed:
-                self._gateway.tell(_began(call.record))
+                self._gateway.tell(began(call.record))
         self._handing.offer_all()
 
     def _told(self, message: Said) -> None:
@@ -297,6 +325,8 @@ class Worker:
                 self._step(message.id, Happened.FILED, message)
             case Alarmed():
                 self._step(message.id, Happened.ALARMED, message)
+            case Dial():
+                self._dialling.dial(message, room=self._has_room())
             case Shown():
                 self._guests.shown(message.id)
             case Stop():
@@ -354,12 +384,6 @@ class Worker:
                 party.silent()
 
 
-def _began(record: Record) -> CallBegan:
-    return CallBegan(
-        id=record.id,
-        call_id=record.call_id,
-        from_tag=record.from_tag,
-        caller=record.caller,
-        called=record.called,
-        at=record.answered_at,
-    )
+def _new_name() -> str:
+    """Return a name for a call: safe in a file's name, in the order of time."""
+    return f"{int(time.time() * 1000):013}-{secrets.token_hex(4)}"

@@ -9,7 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from channels.phone import channel
 from channels.phone.codec import Account
 from channels.phone.dialogue import load
 from channels.phone.listener import PhoneLine
+from channels.phone.ports import Lent
 from channels.phone.settings import PhoneSettings
 from channels.phone.voice import Prompts
 from channels.phone.wav import read_wav
@@ -90,6 +91,9 @@ class Office:
     files: dict[str, bytes] = field(default_factory=dict)
     away: bool = False
     urgent: str = "着火"
+    rated: dict[str, tuple[str, str]] = field(default_factory=dict)
+    told: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    quiet_now: str = ""  #: the quiet hours that it is in
     rung: list[str] = field(default_factory=list)  #: what seats of a test have heard ringing
     popped: list[tuple[str, dict[str, Any], int]] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -120,6 +124,26 @@ class Office:
     def judge(self, text: str) -> tuple[Service, ...] | None:
         """Find an emergency as the judge would."""
         return (Service.FIRE,) if self.urgent in text else None
+
+    def scale(self) -> tuple[str, ...]:
+        """Return the ratings that there are."""
+        return ("very_satisfied", "satisfied", "dissatisfied")
+
+    async def rate(self, number: str, rating: str, key: str) -> None:
+        """Take a rating."""
+        self.rated[key] = (number, rating)
+        async with self.arrived:
+            self.arrived.notify_all()
+
+    async def tell(self, key: str, arrived: bool, why: str) -> None:
+        """Take what became of a call."""
+        self.told[key] = (arrived, why)
+        async with self.arrived:
+            self.arrived.notify_all()
+
+    def quiet(self, span: str, at: datetime) -> datetime:
+        """Return the end of the quiet hours, if they are now."""
+        return at + timedelta(hours=8) if span == self.quiet_now else at
 
     def pop(self, desk: str, call: Mapping[str, Any]) -> None:
         """Show a call at a desk."""
@@ -224,7 +248,10 @@ async def line(
         recognizer,
         2.0,
     )
-    listener.equip(office.keep, office.judge, office.pop)
+    if section.call_back is not None:
+        listener.make_calls(section.call_back)
+    listener.equip(Lent(office.keep, office.judge, office.pop, office, office.quiet))
+    listener.follow(office.tell)
     run = asyncio.create_task(listener.run(office.accept))
     up = Line(office, listener, (section.local_host, section.local_port), section, run)
     try:

@@ -56,9 +56,11 @@ class Seat(Caller):
         self.send(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
     async def pick_up(self, extra: str = "") -> None:
-        """Answer, and return once the line has acknowledged it."""
+        """Answer, and return once the line has acknowledged it and can be heard."""
         self.answer(200, extra)
         await self.asked_by("ACK")
+        async with asyncio.timeout(5):
+            await self.sound.got.get()
         ours, theirs = header(self.invite, "To"), header(self.invite, "From")
         self.their_tag = theirs.partition(";tag=")[2]
         self.from_to = (f"{ours};tag={self.tag}", theirs)
