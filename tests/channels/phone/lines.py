@@ -243,7 +243,7 @@ async def line(
     listener = PhoneLine(
         Account(name=section.name),
         channel.worker_settings(section, text),
-        Prompts(section.home / "prompts", Beep()),
+        Prompts(section.home / "prompts", Beep(), section.recordings),
         dict(load(text).prompts),
         recognizer,
         2.0,

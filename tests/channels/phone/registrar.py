@@ -6,6 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.channels.phone.caller import calling, status
+from tests.channels.phone.lines import ports
+
+#: A registrar and proxy for one line, and nothing else.
+CONFIG = Path(__file__).parent / "kamailio" / "registrar.cfg"
 
 
 @asynccontextmanager
@@ -41,3 +45,14 @@ async def kamailio(
     finally:
         process.terminate()
         await process.wait()
+
+
+@asynccontextmanager
+async def registrar_of(folder: Path, *, qop: bool, expires: int) -> AsyncIterator[tuple[str, int]]:
+    """Give the address of a registrar."""
+    port = ports(1)
+    config = CONFIG.read_text().replace("PORT", str(port)).replace("EXPIRES", str(expires))
+    path = folder / "kamailio.cfg"
+    path.write_text(config.replace('"QOP"', '"1"' if qop else '"0"'))
+    async with kamailio(path, port, folder) as at:
+        yield at

@@ -1,28 +1,13 @@
 """A real registrar and proxy: Kamailio between SIPp and the line."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from channels.phone.g711 import ALAW_SILENCE
-from tests.channels.phone.lines import line, mute, noise, ports, settings, until
-from tests.channels.phone.registrar import kamailio
+from tests.channels.phone.lines import line, mute, noise, settings, until
+from tests.channels.phone.registrar import registrar_of
 from tests.channels.phone.sipp import sipp
-
-CONFIG = Path(__file__).parent / "kamailio" / "registrar.cfg"
-
-
-@asynccontextmanager
-async def registrar_of(folder: Path, *, qop: bool, expires: int) -> AsyncIterator[tuple[str, int]]:
-    """Give the address of a registrar."""
-    port = ports(1)
-    config = CONFIG.read_text().replace("PORT", str(port)).replace("EXPIRES", str(expires))
-    path = folder / "kamailio.cfg"
-    path.write_text(config.replace('"QOP"', '"1"' if qop else '"0"'))
-    async with kamailio(path, port, folder) as at:
-        yield at
 
 
 @pytest.mark.parametrize("qop", [False, True])

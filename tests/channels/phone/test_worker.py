@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,33 +138,6 @@ async def test_the_worker_outlives_a_killed_gateway(tmp_path: Path) -> None:
 
 async def _leave(within_s: float) -> None:
     del within_s
-
-
-async def test_thirty_mixed_calls_are_thirty_tickets(tmp_path: Path) -> None:
-    """Hung up at once, while speaking, after a key, without an ACK: one ticket each."""
-    section = settings(tmp_path / "line", no_media="2s")
-    async with line(section) as up:
-        await asyncio.gather(*(_mixed(up, n) for n in range(30)))
-        await up.office.until(lambda: len(up.office.calls) == 30, 30)
-        await up.emptied()
-    assert len({t.key for t in up.office.calls}) == 30
-
-
-async def _mixed(up: Line, n: int) -> None:
-    async with calling(up.at, f"138{n:08}") as caller:
-        while status(await caller.call()) == 503:
-            await asyncio.sleep(0.3)
-            caller.sequence += 1
-            caller.branch = "z9hG4bK" + secrets.token_hex(8)
-            caller.their_tag = ""
-        if n % 5 == 1:
-            await caller.speak(noise(0.7), 0.005)
-        elif n % 5 == 2:
-            caller.press("9")
-            await asyncio.sleep(0.2)
-        elif n % 5 == 3:
-            return  # neither sound nor BYE: the line gives up by itself
-        await caller.bye()
 
 
 @pytest.mark.parametrize("seats", [None, "sip:seats@127.0.0.1:5080"])
