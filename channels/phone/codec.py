@@ -16,11 +16,12 @@ from channels.phone.link import Call
 from normalizer.phone import to_e164
 from normalizer.schema import Attachment, Inbound, Requester, Value
 
-#: What stands for words that nobody has understood yet.
-UNHEARD = "（来电未说明诉求即挂断，请回电）"
-RECORDED = "（电话录音，待转写，请收听录音）"
-WITHOUT_SOUND = "（来电已接听，未能录音，请回电）"
-TRANSFERRED = "（来电已转接人工坐席）"
+#: What stands for words that nobody has understood yet. It names no telephone and no power (电): a
+#: ticket of which nothing is known must not go to the units that are in charge of those.
+UNHEARD = "（接通后未说明诉求即挂断，请回拨）"
+RECORDED = "（语音来件，待转写，请收听）"
+WITHOUT_SOUND = "（已接通，未能留下语音，请回拨）"
+TRANSFERRED = "（已转接人工坐席）"
 ASKED_FOR_HELP = "（来电人按9键紧急求助）"
 #: `Call.how` of a call that a seat took.
 TAKEN = "transferred"

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import signal
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from gateway import logs, plugins
 from gateway.app import build
 from gateway.commands.serve import run_loop
 from gateway.demo import Citizens, LoopbackDesk, LoopbackOffice, new_secret, settled, table
+from gateway.demo_peers import phone
 
 _CONFIG = """\
 instance: {{name: 12345 演示, region: suzhou}}
@@ -22,7 +24,7 @@ store: {{url: "sqlite:///demo.db"}}
 channels:
   - {{kind: web, name: portal}}
   - {{kind: webhook, name: partner, secret: {partner}}}
-adapters:
+{line}adapters:
   - {{kind: backoffice, name: backoffice, url: "{office}", secret: {secret}}}
 liaison:
   "110": {{ack_within: 30s}}
@@ -48,8 +50,10 @@ async def _demo(arguments: argparse.Namespace) -> int:
     await office.start()
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         path = Path(folder) / "gateway.yaml"
+        line = phone.section(Path(folder)) if phone.available() else None
         path.write_text(
             _CONFIG.format(
+                line=f"  - {json.dumps(line)}\n" if line else "",
                 port=0 if arguments.once else arguments.port,
                 partner=partner,
                 office=office.url,
@@ -62,7 +66,7 @@ async def _demo(arguments: argparse.Namespace) -> int:
         )
         try:
             url = await app.start()
-            good = await _show(url, office, partner)
+            good = await _show(url, office, partner, line["local_port"] if line else None)
             if not arguments.once:
                 await _stay(url)
         finally:
@@ -71,13 +75,15 @@ async def _demo(arguments: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
-async def _show(url: str, office: LoopbackOffice, partner: str) -> bool:
+async def _show(url: str, office: LoopbackOffice, partner: str, line: int | None) -> bool:
     """Send everything, print the table, and return whether all arrived as it should."""
     async with aiohttp.ClientSession() as session:
         desks = [LoopbackDesk(url, service) for service in _SERVICES]
         following = [asyncio.create_task(desk.follow(session)) for desk in desks]
         await asyncio.sleep(0.2)
         sent = await Citizens(session, url, partner).all()
+        if line is not None:
+            sent.append(await phone.called(line, office))
         await settled(sent, office, desks)
         shown, good = table(sent, office, desks)
         for task in following:

@@ -33,20 +33,22 @@ class Sockets:
         self._loop = asyncio.get_running_loop()
 
     def open(self) -> Leg | None:
-        """Return a leg on a port of its own; None: there is none left, or somebody else has it."""
-        if not self._ports:
-            return None
-        port = self._ports.popleft()
+        """Return a leg on a port of its own; None: there is none left that is free."""
+        for _ in range(len(self._ports)):
+            port = self._ports.popleft()
+            try:
+                return self._leg(port)
+            except OSError as error:
+                # Somebody else has it: it goes behind the others, and no caller is refused for it.
+                self._ports.append(port)
+                log.error("port.taken", extra={"port": port, "why": error.strerror})  # noqa: TRY400 - the error says all
+        return None
 
+    def _leg(self, port: int) -> Leg:
         def tell(what: str, value: object) -> None:
             self._loop.call_soon_threadsafe(self._tell, leg, what, value)
 
-        try:
-            leg = Leg(self._settings.local_host, port, self._settings.loud, tell)
-        except OSError as error:
-            self._ports.append(port)  # it goes behind the others
-            log.error("port.taken", extra={"port": port, "why": error.strerror})  # noqa: TRY400 - the error says all
-            return None
+        leg = Leg(self._settings.local_host, port, self._settings.loud, tell)
         return leg
 
     def close(self, leg: Leg) -> None:

@@ -71,7 +71,7 @@ async def test_caller_and_seat_hear_each_other_and_both_are_recorded(tmp_path: P
         seat.reply(await seat.asked_by("BYE"), 200)
         ticket = await up.ticket(caller)
         await up.emptied()
-    assert (ticket.text, ticket.draft) == ("（来电已转接人工坐席）", False)
+    assert (ticket.text, ticket.draft) == ("（已转接人工坐席）", False)
     (first, caller_said), (second, seat_said) = recordings(up, ticket)
     assert ours in caller_said
     assert theirs == seat_said

@@ -132,6 +132,7 @@ async def test_a_caller_rates_the_answer_by_telephone(tmp_path: Path) -> None:
                 await caller.bye()
             (ticket,) = await _accepted(world, 1)
             number = ticket["number"]
+            assert ticket["domain"] == "other"  # nobody has heard the matter yet
             for step in ("signed", "answered"):
                 answer = await report(world.citizen, work(step, number, text="路灯已修好"))
                 assert answer.status == 202, answer.text

@@ -38,7 +38,7 @@ async def test_a_seat_takes_the_call(up: Line) -> None:
             assert status(await caller.final(method="NOTIFY")) == 200
         caller.reply(await caller.asked("BYE"), 200)
         ticket = await up.ticket(caller)
-    assert (ticket.text, ticket.draft) == ("（来电已转接人工坐席）", False)
+    assert (ticket.text, ticket.draft) == ("（已转接人工坐席）", False)
     assert ticket.extra["how"] == "transferred"
 
 

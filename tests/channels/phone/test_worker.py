@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -61,6 +62,27 @@ async def test_calls_beyond_the_room_are_sent_elsewhere(tmp_path: Path) -> None:
             assert status(await third.call()) == 200
             await third.bye()
         await up.office.until(lambda: len(up.office.calls) == 2)
+
+
+async def test_a_port_that_somebody_else_has_costs_no_call(tmp_path: Path) -> None:
+    """The next port is taken instead; only where none is free a caller is sent elsewhere."""
+    section = settings(tmp_path / "line", dialogue=mute(tmp_path))
+    first, _ = section.rtp_ports
+    section = section.model_copy(update={"rtp_ports": (first, first + 5)})
+    others = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    async with line(section) as up:
+        try:
+            for at, other in enumerate(others):
+                other.bind(("127.0.0.1", first + 2 * at))
+            async with calling(up.at) as caller, calling(up.at) as second:
+                answer = await caller.call()
+                assert f"m=audio {first + 4} ".encode() in answer
+                assert status(await second.call()) == 503
+                await caller.bye()
+                await up.ticket(caller)
+        finally:
+            for other in others:
+                other.close()
 
 
 async def test_a_call_without_sound_ends_with_its_ticket(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The demonstration's peers, one module a channel."""
