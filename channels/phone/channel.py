@@ -109,7 +109,12 @@ def line(settings: PhoneSettings) -> PhoneLine:
     made = PhoneLine(
         Account(name=settings.name, area_code=settings.area_code),
         worker_settings(settings, text),
-        Prompts(folder, Espeak(), settings.recordings),
+        Prompts(
+            folder,
+            Espeak(),
+            settings.recordings,
+            files("channels.phone").joinpath("data/prompts"),
+        ),
         dict(dialogue.prompts),
         FunAsr(recognizer) if recognizer is not None else None,
         recognizer.finish_within.total_seconds() if recognizer is not None else 0.0,
