@@ -176,6 +176,7 @@ class Message(Value, frozen=True, kw_only=True):
     title: str | None = None
     urgent: bool = False  #: an alarm: own lane, no quiet hours
     number: str | None = None  #: of the ticket that it is about
+    kind: str = ""  #: type of the delivery that brings it: ``hotline.answer.answered`` …
     in_reply_to: str | None = None  #: the carrier's id of the message that it answers
     acknowledges: bool = False  #: said by machine, at once, to what the citizen has just sent
 

@@ -12,7 +12,7 @@ from adapters.base import Adapter
 from adapters.notify.notifier import Notifier
 from channels.base import Listener, Messenger, Webhook
 from channels.email.ports import Entrusting
-from channels.phone.ports import Equipped, Reporting
+from channels.phone.ports import Reporting
 from channels.webhook.codec import key_of
 from config.load import Loaded
 from config.plugin import Plugin
@@ -50,10 +50,10 @@ from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
 from gateway.reading import reader_of
 from gateway.shared import share
-from gateway.spoken import emergency_in
 from gateway.store.base import Store
 from gateway.talk.answering import Answering, QuietHours, answer_destination, quiet_hours
 from gateway.talk.conversation import Conversation
+from gateway.telephone import SpokenRatings, equip
 from gateway.view import Public
 from normalizer.place import same_place
 
@@ -151,6 +151,7 @@ def assemble(
     office = BackOffice(core, base.public, _office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
     _lend(base, dispatcher, call_backs, built, speakers)
+    _equip(base, alarm, SpokenRatings(core, citizen), [channel for _, _, channel in built])
     in_time = _in_time(base, core, intake, speakers)
     front = _front(base, built, intake, dispatcher, alarm, in_time)
     return Parts(
@@ -198,7 +199,6 @@ def _lend(
         CarrierReports(base.store, base.clock),
         Recollection(base.store),
     )
-    _equip(base, channels)
     _entrust(base, dispatcher, call_backs, channels)
 
 
@@ -209,14 +209,10 @@ def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Mess
     return InTime(taking, Latecomers(folder, core, taking, speakers), base.clock)
 
 
-def _equip(base: Base, channels: Iterable[object]) -> None:
-    """Lend a place for files and a judge of words to the channels that ask for them."""
+def _equip(base: Base, alarm: Emergency, rated: SpokenRatings, channels: Sequence[object]) -> None:
+    """Lend what telephone lines work with."""
     force = base.force
-    for channel in channels:
-        if hasattr(channel, "equip"):
-            cast("Equipped", channel).equip(
-                base.blobs.write, lambda text: emergency_in(text, force.rules.rulebook)
-            )
+    equip(channels, base.blobs.write, alarm.feed.pop, lambda: force.rules, rated)
 
 
 def _entrust(
@@ -231,8 +227,13 @@ def _entrust(
 
 def _state(channel: object) -> Part:
     """Return how well a channel works, as far as it knows."""
-    why = cast("Reporting", channel).trouble() if hasattr(channel, "trouble") else None
-    return Part(state=State.OK if why is None else State.DOWN, why=why)
+    if not hasattr(channel, "trouble"):
+        return Part(state=State.OK)
+    reporting = cast("Reporting", channel)
+    if (why := reporting.trouble()) is not None:
+        return Part(state=State.DOWN, why=why)
+    weak = reporting.weakness() if hasattr(channel, "weakness") else None
+    return Part(state=State.OK if weak is None else State.DEGRADED, why=weak)
 
 
 def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:

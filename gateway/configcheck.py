@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from channels.phone.dialogue import SEATS
 from config.document import Problem, ValuePath
 from config.explain import did_you_mean, problems_of
 from config.load import Loaded
@@ -132,7 +133,7 @@ def _shipped_secrets(loaded: Loaded) -> Iterator[Problem]:
 
 def _liaison(loaded: Loaded) -> Iterator[Problem]:
     """Yield what is wrong with the desks."""
-    known = (*Service, DUTY)
+    known = (*Service, DUTY, SEATS)
     for service, desk in loaded.settings.liaison.items():
         if service not in known:
             hint = did_you_mean(service, known)

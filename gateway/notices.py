@@ -17,6 +17,7 @@ _SERVICE_NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
         Service.GAS: ("燃气", "gas"),
         Service.HEAT: ("供热", "heating"),
         "duty": ("值守", "duty"),
+        "seats": ("坐席", "seats"),
     }
 )
 

@@ -84,6 +84,7 @@ class Notifier:
             key=item.id,
             text=data.text,
             urgent=item.urgent,
+            kind=item.type,
             number=item.subject if item.type.startswith("hotline.answer.") else None,
             in_reply_to=data.in_reply_to,
             acknowledges=item.type in _AT_ONCE,

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 import tempfile
 from importlib.resources import files
@@ -42,9 +43,16 @@ def dialogue_text(settings: PhoneSettings) -> str:
         raise ConfigError(f"phone: dialogue: {settings.dialogue}: {error}") from None
 
 
-def worker_settings(settings: PhoneSettings, dialogue: str) -> WorkerSettings:
-    """Return what the worker is told."""
+def worker_settings(settings: PhoneSettings, dialogue: str) -> tuple[WorkerSettings, ...]:
+    """Return what each worker is told."""
+    return tuple(_worker(settings, dialogue, number) for number in range(settings.workers))
+
+
+def _worker(settings: PhoneSettings, dialogue: str, number: int) -> WorkerSettings:
+    """Return what the worker of this number is told, the first being 0."""
     home = settings.home.absolute()
+    share = 2 * settings.calls_each
+    first = settings.rtp_ports[0] + number * share
     return WorkerSettings(
         server=settings.server,
         port=settings.port,
@@ -53,20 +61,27 @@ def worker_settings(settings: PhoneSettings, dialogue: str) -> WorkerSettings:
         register=settings.registration,
         expires_s=int(settings.expires.total_seconds()),
         local_host=settings.local_host,
-        local_port=settings.local_port,
-        rtp_ports=settings.rtp_ports,
-        allow=(settings.local_host, *(settings.sources or _addresses(settings.server))),
-        seats=settings.seats,
+        local_port=settings.local_port + number,
+        rtp_ports=(first, first + share - 1),
+        allow=(
+            settings.local_host,
+            *(settings.sources or _addresses(settings.server)),
+            *(host for uri in settings.places.values() for host in _named(uri)),
+        ),
+        places=settings.places,
+        put_through=settings.put_through,
         max_calls=settings.max_calls,
         ring_s=settings.ring.total_seconds(),
         longest_s=settings.longest.total_seconds(),
         no_media_s=settings.no_media.total_seconds(),
         loud=settings.loud,
-        spool=str(home / "calls"),
+        spool=str(home / (f"calls-{number + 1}" if number else "calls")),
         socket=str(socket_path(home)),
         prompts=str(home / "prompts"),
         dialogue=dialogue,
         alone_s=settings.alone.total_seconds(),
+        # A registrar that is told so tries one after the other, and does not ring at all of them.
+        priority=round(1.0 - number / 20, 2),
     )
 
 
@@ -79,20 +94,34 @@ def _addresses(server: str) -> tuple[str, ...]:
     return tuple(sorted({str(each[4][0]) for each in found}))
 
 
+def _named(uri: str) -> tuple[str, ...]:
+    """Return the address that a URI names, if it names one: who is called there may answer us."""
+    found = re.search(r"(?:@|^sips?:)([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?=[:;?]|$)", uri)
+    return (found[1],) if found else ()
+
+
 def line(settings: PhoneSettings) -> PhoneLine:
     """Return the line of a section. Raises `ConfigError`."""
     text = dialogue_text(settings)
     dialogue: Dialogue = load(text)
     recognizer = settings.recognizer
     folder = settings.home.absolute() / "prompts"
-    return PhoneLine(
+    made = PhoneLine(
         Account(name=settings.name, area_code=settings.area_code),
         worker_settings(settings, text),
-        Prompts(folder, Espeak(), settings.recordings),
+        Prompts(
+            folder,
+            Espeak(),
+            settings.recordings,
+            files("channels.phone").joinpath("data/prompts"),
+        ),
         dict(dialogue.prompts),
         FunAsr(recognizer) if recognizer is not None else None,
         recognizer.finish_within.total_seconds() if recognizer is not None else 0.0,
     )
+    if settings.call_back is not None:
+        made.make_calls(settings.call_back)
+    return made
 
 
 def _build(settings: PhoneSettings) -> Listener:

@@ -6,19 +6,22 @@ number is ``channel.called``.
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
+from channels.phone.g711 import RATE
 from channels.phone.link import Call
 from normalizer.phone import to_e164
 from normalizer.schema import Attachment, Inbound, Requester, Value
 
-#: What stands for words that nobody has understood yet.
-UNHEARD = "（来电未说明诉求即挂断，请回电）"
-RECORDED = "（电话录音，待转写，请收听录音）"
-WITHOUT_SOUND = "（来电已接听，未能录音，请回电）"
-TRANSFERRED = "（来电已转接人工坐席）"
+#: What stands for words that nobody has understood yet. It names no telephone and no power (电): a
+#: ticket of which nothing is known must not go to the units that are in charge of those.
+UNHEARD = "（接通后未说明诉求即挂断，请回拨）"
+RECORDED = "（语音来件，待转写，请收听）"
+WITHOUT_SOUND = "（已接通，未能留下语音，请回拨）"
+TRANSFERRED = "（已转接人工坐席）"
 ASKED_FOR_HELP = "（来电人按9键紧急求助）"
 #: `Call.how` of a call that a seat took.
 TAKEN = "transferred"
@@ -32,8 +35,13 @@ class Account(Value, frozen=True, kw_only=True):
 
 
 def key_of(call: Call) -> str:
-    """Return what a call is known by: one INVITE, however often it is sent."""
-    return f"{call.call_id};{call.from_tag}"
+    """Return what a call is known by: one INVITE, however often it is sent.
+
+    Two workers may have answered the same one, the first of which died: what the second heard is
+    a call of its own.
+    """
+    key = f"{call.call_id};{call.from_tag}"
+    return f"{key};{call.id}" if call.again else key
 
 
 def words_of(call: Call, heard: str) -> str:
@@ -75,6 +83,7 @@ def whole(
         continues: Number of the ticket that its first words made.
     """
     understood = bool(heard.strip()) or call.how == TAKEN  # by whoever sits there
+    continues = continues or call.number or None
     inbound = _inbound(call, account, words_of(call, heard), now)
     return msgspec.structs.replace(
         inbound,
@@ -133,16 +142,39 @@ def _inbound(call: Call, account: Account, text: str, now: datetime) -> Inbound:
 
 
 def _digest(part: str, call: Call) -> str:
-    return hashlib.sha256(f"{part}:{key_of(call)}".encode()).hexdigest()
+    return hashlib.sha256(f"{part}:{key_of(call)}:{call.id}".encode()).hexdigest()
 
 
-def attachment(call: Call, sha256: str, octets: int) -> Attachment:
-    """Return the recording as an attachment."""
-    began = datetime.fromtimestamp(call.answered_at, UTC)
+def attachment(call: Call, sha256: str, octets: int, side: int = 0) -> Attachment:
+    """Return a recording as an attachment: the caller's, or the one of a side of the call."""
+    began, who = datetime.fromtimestamp(call.answered_at, UTC), ""
+    if side:
+        other = call.sides[side - 1]
+        began += timedelta(seconds=other.begins / RATE)
+        who = f"-{other.to}"
     return Attachment(
-        id=f"1-{sha256[:16]}",
-        name=f"recording-{began:%Y%m%dT%H%M%SZ}.wav",
+        id=f"{side + 1}-{sha256[:16]}",
+        name=f"recording-{began:%Y%m%dT%H%M%SZ}{who}.wav",
         media_type="audio/wav",
         bytes=octets,
         sha256=sha256,
     )
+
+
+def shown(call: Call, number: str | None, text: str) -> dict[str, Any]:
+    """Return what a page shows of a call that is about to ring there.
+
+    Args:
+        call: The call so far.
+        number: Of the ticket that its first words made, if they made one.
+        text: What was understood so far.
+    """
+    return {
+        "id": call.id,
+        "caller": call.caller,
+        "called": call.called,
+        "at": datetime.fromtimestamp(call.answered_at, UTC).isoformat(),
+        "keys": call.keys,
+        "number": number,
+        "text": text,
+    }

@@ -18,11 +18,18 @@ from config.settings import Duration, Section
 from normalizer.errors import ConfigError
 from normalizer.schema import Value
 
-#: Pieces that are made, not rendered: a beep, and a short silence.
-TONE, GAP = "tone", "gap"
-_MADE = frozenset({TONE, GAP})
+#: Pieces that are made, not rendered: a beep, a short silence, and five seconds of ringing.
+TONE, GAP, RING = "tone", "gap", "ring"
+_MADE = frozenset({TONE, GAP, RING})
+#: Where callers are put through to unless a state says otherwise.
+SEATS = "seats"
 #: Placeholders in ``say``.
-_NUMBER, _ADVICE = "{number}", "{advice}"
+_NUMBER, _ADVICE, _SCALE, _SAID = "{number}", "{advice}", "{scale}", "{said}"
+#: What we call somebody for.
+PURPOSES = frozenset({"rating", "broken_off", "alarm"})
+#: Prompts that the placeholder of the scale needs.
+_RATED = ("press", "very_satisfied", "satisfied", "basically_satisfied", "dissatisfied",
+          "very_dissatisfied")  # fmt: skip
 #: Services whose number a caller is told to dial.
 ADVISED = ("110", "119", "120", "122")
 
@@ -44,6 +51,7 @@ class State(Section):
     listen: Listening | None = None
     wait: Duration | None = None  #: after all was said
     do: Literal["report", "transfer", "file", "end"] | None = None
+    to: str = SEATS  #: of a transfer: the seats, or a desk by its number
     keys: Mapping[str, str] = {}
     next: Mapping[Outcome, str] = {}
     last: bool = False  #: the matter is filed or given up: keys that work anywhere do not here
@@ -72,6 +80,8 @@ class Dialogue(Section):
 
     version: str
     begins: str
+    #: Where calls begin that we make, by what they are for.
+    outgoing: Mapping[Literal["rating", "broken_off", "alarm"], str] = {}
     anywhere: Mapping[str, str] = {}
     states: Mapping[str, State]
     prompts: Mapping[str, str] = Field(repr=False)
@@ -87,23 +97,29 @@ class Dialogue(Section):
         keyed = {"anywhere": self.anywhere, **{n: s.keys for n, s in self.states.items()}}
         for name, keys in keyed.items():
             yield from (f"{name}: {key!r} is no key" for key in keys if key not in KEYS or not key)
-        wanted = {"begins": [self.begins], "anywhere": self.anywhere.values()}
+        wanted = {
+            "begins": [self.begins],
+            "anywhere": self.anywhere.values(),
+            "outgoing": self.outgoing.values(),
+        }
         for name, targets in {**wanted, **{n: s.ways() for n, s in self.states.items()}}.items():
             yield from (f"{name}: no state {to}" for to in targets if to not in self.states)
 
     def _unsaid(self) -> Iterator[str]:
-        rendered = {*self.prompts, *_MADE, _NUMBER, _ADVICE}
+        rendered = {*self.prompts, *_MADE, _NUMBER, _ADVICE, _SCALE, _SAID}
         for name, state in self.states.items():
             yield from (
                 f"{name}: no prompt {piece}" for piece in state.say if piece not in rendered
             )
         needed = [f"digit_{digit}" for digit in range(10)] + [f"advice_{s}" for s in ADVISED]
+        needed += _RATED if any(_SCALE in state.say for state in self.states.values()) else ()
         yield from (f"prompts: {name} is missing" for name in needed if name not in self.prompts)
 
     def _dead_ends(self) -> Iterator[str]:
         for name, state in self.states.items():
             yield from (f"{name}: what follows when {o}?" for o in state.lacking())
-        reached, ahead = set[str](), [self.begins, *self.anywhere.values()]
+        reached = set[str]()
+        ahead = [self.begins, *self.anywhere.values(), *self.outgoing.values()]
         while ahead:
             name = ahead.pop()
             if name in self.states and name not in reached:
@@ -178,9 +194,10 @@ class Report(Value, frozen=True, kw_only=True, tag=True):
 
 
 class Transfer(Value, frozen=True, kw_only=True, tag=True):
-    """Put the caller through to a seat; REFUSED within the time if none takes the call."""
+    """Put the caller through; REFUSED within the time if nobody takes the call."""
 
     within_s: float
+    to: str = SEATS
 
 
 class File(Value, frozen=True, kw_only=True, tag=True):
@@ -205,11 +222,25 @@ class Talk(Value, frozen=True, kw_only=True):
     number: str = ""
     advice: tuple[str, ...] = ()
     reported: bool = False
+    scale: tuple[str, ...] = ()  #: of ratings, best first
+    said: str = ""  #: prompt of what somebody is told
 
 
 def begin(dialogue: Dialogue) -> Talk:
     """Return where a call is before it is answered."""
     return Talk(state=dialogue.begins)
+
+
+def begin_call(
+    dialogue: Dialogue, purpose: str, number: str, scale: tuple[str, ...], said: str
+) -> Talk:
+    """Return where a call is that we make, before it is answered.
+
+    Raises:
+        KeyError: The table has no such calls.
+    """
+    states: Mapping[str, str] = {str(name): state for name, state in dialogue.outgoing.items()}
+    return Talk(state=states[purpose], number=number, scale=scale, said=said)
 
 
 def step(dialogue: Dialogue, talk: Talk, event: Event) -> tuple[Talk, tuple[Action, ...]]:
@@ -261,7 +292,7 @@ def _enter(dialogue: Dialogue, talk: Talk, name: str) -> tuple[Talk, tuple[Actio
     if state.listen is not None:
         actions.append(_listen(state.listen))
     if state.do == "transfer":
-        actions.append(Transfer(within_s=wait_s))
+        actions.append(Transfer(within_s=wait_s, to=state.to))
     if state.do == "file" and not talk.filed:
         actions.append(File(within_s=wait_s))
         talk = msgspec.structs.replace(talk, filed=True)
@@ -274,6 +305,11 @@ def _pieces(state: State, talk: Talk) -> Iterator[str]:
             yield from number_pieces(talk.number)
         elif piece == _ADVICE:
             yield from (f"advice_{s}" for s in talk.advice if s in ADVISED)
+        elif piece == _SCALE:
+            for place, rating in enumerate(talk.scale, start=1):
+                yield from (rating, "press", f"digit_{place}")
+        elif piece == _SAID:
+            yield talk.said
         else:
             yield piece
 

@@ -6,6 +6,7 @@ A-law is what calls are recorded and played in; one octet is one sample of 125 m
 import sys
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 
 #: Octets and samples a second.
 RATE = 8000
@@ -104,6 +105,14 @@ def alaw_to_ulaw(data: bytes) -> bytes:
 def loudness(alaw: bytes) -> int:
     """Return the loudest sample of some A-law octets, 0 to 255 of full scale; 0 of none."""
     return max(alaw.translate(_LOUDNESS), default=0)
+
+
+def mix(sounds: Sequence[bytes]) -> bytes:
+    """Return A-law sounds of one length together; a single one stays as it is."""
+    if len(sounds) == 1:
+        return sounds[0]
+    sums = map(sum, zip(*([_ALAW[octet] for octet in sound] for sound in sounds), strict=True))
+    return bytes([_TO_ALAW[(max(-32768, min(32767, level)) & 0xFFFF) >> 3] for level in sums])
 
 
 def _words(data: bytes) -> "array[int]":

@@ -70,6 +70,7 @@ class Hearing:
             from_tag=began.from_tag,
             caller=began.caller,
             called=began.called,
+            number=began.number,
             answered_at=began.at,
             spoke=True,
         )

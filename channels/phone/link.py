@@ -22,6 +22,7 @@ class Hello(Value, frozen=True, kw_only=True, tag=True):
 
     pid: int
     settings: str = ""  #: `digest` of what it works with
+    spool: str = ""  #: folder of its calls
 
 
 class LineState(Value, frozen=True, kw_only=True, tag=True):
@@ -45,6 +46,20 @@ class CallBegan(Value, frozen=True, kw_only=True, tag=True):
     caller: str | None
     called: str | None
     at: float  #: seconds since 1970
+    number: str = ""  #: of the ticket that we called about
+
+
+def began(call: "Call") -> CallBegan:
+    """Return what is told of a call that was answered."""
+    return CallBegan(
+        id=call.id,
+        call_id=call.call_id,
+        from_tag=call.from_tag,
+        caller=call.caller,
+        called=call.called,
+        at=call.answered_at,
+        number=call.number,
+    )
 
 
 class Heard(Value, frozen=True, kw_only=True, tag=True):
@@ -61,6 +76,14 @@ class Urgent(Value, frozen=True, kw_only=True, tag=True):
     call: "Call"
 
 
+class Side(Value, frozen=True, kw_only=True):
+    """The recording of somebody whom the caller was put through to."""
+
+    to: str  #: ``seats``, or a desk
+    begins: int = 0  #: samples of the caller's recording before it
+    octets: int = 0
+
+
 class Call(Value, frozen=True, kw_only=True, tag=True):
     """A call as it stands, on the disk and on the wire."""
 
@@ -69,7 +92,11 @@ class Call(Value, frozen=True, kw_only=True, tag=True):
     from_tag: str
     caller: str | None
     called: str | None
+    again: bool = False  #: another call that was answered has the same Call-ID and tag
     withheld: bool = False
+    task: str = ""  #: by which we called; empty: they called us
+    purpose: str = ""
+    number: str = ""  #: of the ticket that we called about
     diverted_by: str = ""
     answered_at: float = 0.0  #: seconds since 1970
     ended_at: float = 0.0
@@ -80,6 +107,40 @@ class Call(Value, frozen=True, kw_only=True, tag=True):
     reported: bool = False  #: a key asked for help at once
     octets: int = 0  #: of the recording: samples of A-law
     lost: int = 0  #: samples of it that are silence because nothing came for them
+    sides: tuple[Side, ...] = ()  #: who talked with the caller by us
+
+
+class PuttingThrough(Value, frozen=True, kw_only=True, tag=True):
+    """A call is about to ring elsewhere: it is to be shown there first."""
+
+    id: str
+    call: "Call"
+    to: str  #: ``seats``, or a desk
+
+
+class Shown(Value, frozen=True, kw_only=True, tag=True):
+    """It is."""
+
+    id: str
+
+
+class Dial(Value, frozen=True, kw_only=True, tag=True):
+    """Somebody is to be called."""
+
+    id: str  #: of the task
+    to: str  #: as it is dialled
+    purpose: str  #: rating, broken_off or alarm: tells where the dialogue begins
+    number: str = ""  #: of the ticket
+    scale: tuple[str, ...] = ()  #: of ratings, best first
+    said: str = ""  #: prompt of what is to be told
+    ring_s: float = 40.0
+
+
+class Missed(Value, frozen=True, kw_only=True, tag=True):
+    """Nobody was reached."""
+
+    id: str  #: of the task
+    why: str
 
 
 class Filed(Value, frozen=True, kw_only=True, tag=True):
@@ -106,7 +167,10 @@ class Ping(Value, frozen=True, kw_only=True, tag=True):
     """Ask for a `LineState` now."""
 
 
-Said = Hello | LineState | CallBegan | Heard | Urgent | Call | Filed | Alarmed | Stop | Ping
+Said = (
+    Hello | LineState | CallBegan | Heard | Urgent | Call | PuttingThrough | Shown | Dial | Missed
+    | Filed | Alarmed | Stop | Ping
+)  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Said)
@@ -165,7 +229,8 @@ class WorkerSettings(Value, frozen=True, kw_only=True):
     local_port: int
     rtp_ports: tuple[int, int]
     allow: tuple[str, ...]  #: networks that may send SIP to us
-    seats: str | None
+    places: dict[str, str]  #: URIs of ``seats`` and of desks
+    put_through: str  #: auto, refer or bridge
     max_calls: int
     ring_s: float
     longest_s: float
@@ -176,6 +241,9 @@ class WorkerSettings(Value, frozen=True, kw_only=True):
     prompts: str  #: folder
     dialogue: str  #: the table, as YAML
     alone_s: float  #: how long a worker without gateway and calls goes on
+    priority: float = (
+        1.0  #: of our contact among those of the account, 0 to 1 (RFC 3261 section 20.10)
+    )
 
 
 def digest(settings: WorkerSettings) -> str:

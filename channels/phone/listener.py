@@ -1,4 +1,4 @@
-"""The gateway's end of the telephone: it keeps the worker, and makes tickets of its calls.
+"""The gateway's end of the telephone: it keeps the workers, and makes tickets of their calls.
 
 A call becomes a ticket when the caller has said what they had to say, or has hung up. One whose
 words tell of an emergency becomes its ticket at once, while the caller still speaks; the rest and
@@ -8,44 +8,48 @@ the recording are added to that ticket at the end.
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from channels.base import Accept, Receipt
-from channels.phone.codec import Account, attachment, early, more, whole
+from channels.phone.callbacks import CallBacks, came_of
+from channels.phone.codec import Account, shown
+from channels.phone.filing import Filing, sound_of
 from channels.phone.hearing import Hearing
 from channels.phone.link import (
     Alarmed,
     BadFrame,
     Call,
     CallBegan,
+    Dial,
     Filed,
     Frames,
     Heard,
     Hello,
     LineState,
+    Missed,
+    PuttingThrough,
     Said,
+    Shown,
     Stop,
     Urgent,
     WorkerSettings,
     digest,
     encode,
 )
-from channels.phone.ports import Judge, Keep
+from channels.phone.ports import Lent
+from channels.phone.settings import CallBack
 from channels.phone.speech import SpeechToText
-from channels.phone.supervisor import Supervisor
+from channels.phone.supervisor import Supervisor, heirs
 from channels.phone.voice import Prompts
-from channels.phone.wav import alaw_header
-from normalizer.errors import Conflict, Oversized, StoreError
-from normalizer.schema import Attachment, Urgency
+from normalizer.errors import StoreError
+from normalizer.schema import Status, Urgency
 
 log = logging.getLogger(__name__)
 
 _READ = 1 << 16
-#: Octets of one recording: two hours.
-MOST_OCTETS = 64 * 1024 * 1024
 #: Calls that are made into tickets at the same time.
 _AT_ONCE = 8
 _STOP_S = 5.0
@@ -55,13 +59,26 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Peer:
+    """A worker's connection."""
+
+    def __init__(self, writer: asyncio.StreamWriter, spool: str) -> None:
+        self.writer = writer
+        self.spool = spool  #: folder of its calls
+        self.line: LineState | None = None
+
+    def tell(self, message: Said) -> None:
+        """Send."""
+        self.writer.write(encode(message))
+
+
 class PhoneLine:
-    """One line, with its worker.
+    """One line, with its workers.
 
     Args:
         account: Whose calls they are.
-        worker: What the worker works with.
-        prompts: Makes the prompts that it plays.
+        workers: What each worker works with; all find us by the same socket.
+        prompts: Makes the prompts that they play.
         texts: Their words.
         recognizer: Understands what callers say; None: calls have no words.
         finish_s: How long its last words are waited for.
@@ -71,61 +88,94 @@ class PhoneLine:
     def __init__(
         self,
         account: Account,
-        worker: WorkerSettings,
+        workers: Sequence[WorkerSettings],
         prompts: Prompts,
         texts: dict[str, str],
         recognizer: SpeechToText | None = None,
         finish_s: float = 5.0,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self._account = account
-        self._worker = worker
+        self._workers = workers
+        self._socket = Path(workers[0].socket)
+        self._filing = Filing(account, now)
         self._prompts = prompts
         self._texts = texts
         self._recognizer = recognizer
         self._finish_s = finish_s
+        self._lent: Lent | None = None
         self._now = now
-        self._keep: Keep | None = None
-        self._judge: Judge | None = None
-        self._accept: Accept | None = None
+        #: What makes calls, and the way out by which others have them made; None: we call nobody.
+        self.messenger: CallBacks | None = None
         self._hearings: dict[str, Hearing] = {}
-        self._early: dict[str, asyncio.Future[Receipt | None]] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._peers: set[_Peer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_work: set[str] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self.supervisor = Supervisor(worker)
-        self.line: LineState | None = None
+        self.supervisors = [
+            Supervisor(worker, inherits=heirs(worker, workers)) for worker in workers
+        ]
 
-    def equip(self, keep: Keep, judge: Judge) -> None:
-        """Take what the gateway lends: a place for recordings, and a judge of words."""
-        self._keep, self._judge = keep, judge
+    def make_calls(self, which: CallBack) -> None:
+        """Call people from now on; before the line is lent anything."""
+        owed = Path(self._workers[0].spool).parent / "owed"
+        self.messenger = CallBacks(owed, which, self._prompts, self._dial, self._now)
+
+    def equip(self, lent: Lent) -> None:
+        """Take what the gateway lends."""
+        self._lent, self._filing.keep = lent, lent.keep
+        if self.messenger is not None:
+            self.messenger.equip(lent)
+
+    def follow(self, tell: Callable[[str, bool, str], Awaitable[None]]) -> None:
+        """Take who is told what became of a call that somebody had made."""
+        if self.messenger is not None:
+            self.messenger.tell = tell
 
     def trouble(self) -> str | None:
         """Return why no calls come in; None: they do."""
-        if self.supervisor.why is not None:
-            return self.supervisor.why
-        if self.line is None:
-            return "the worker has not reported yet"
-        return None if self.line.up else self.line.why
+        each = list(self._each())
+        return each[0] if all(each) else None
+
+    def weakness(self) -> str | None:
+        """Return what is wrong with a worker while others take its calls; None: nothing is."""
+        each = list(self._each())
+        found = [f"worker {number}: {why}" for number, why in enumerate(each, start=1) if why]
+        return "; ".join(found) if len(found) < len(each) and found else None
+
+    def _each(self) -> Iterator[str | None]:
+        """Yield why each worker takes no calls."""
+        for worker, supervisor in zip(self._workers, self.supervisors, strict=True):
+            line = self.line(worker.spool)
+            if supervisor.why is not None:
+                yield supervisor.why
+            elif line is None:
+                yield "the worker has not reported yet"
+            else:
+                yield None if line.up else line.why or "the line is down"
+
+    def line(self, spool: str) -> LineState | None:
+        """Return what the worker whose calls are in this folder last told of its line."""
+        return next((p.line for p in self._peers if p.spool == spool and p.line), None)
 
     async def run(self, accept: Accept) -> None:
-        """Serve until cancelled; the worker is ended with it, and calls are kept."""
-        self._accept = accept
+        """Serve until cancelled; the workers are ended with it, and calls are kept."""
+        self._filing.accept = accept
         await asyncio.to_thread(self._prepare)
         self._spawn(self._render())
-        server = await asyncio.start_unix_server(self._serve, self._worker.socket)
+        if self.messenger is not None:
+            self._spawn(self.messenger.run())
+        server = await asyncio.start_unix_server(self._serve, self._socket)
         try:
-            async with server:
-                await self.supervisor.keep()
+            async with server, asyncio.TaskGroup() as group:
+                for supervisor in self.supervisors:
+                    group.create_task(supervisor.keep())
         finally:
-            await self.supervisor.stop(_STOP_S)
+            await asyncio.gather(*(each.stop(_STOP_S) for each in self.supervisors))
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            for writer in list(self._writers):
-                writer.close()
-            self.line = None
+            for peer in list(self._peers):
+                peer.writer.close()
 
     async def _render(self) -> None:
         """Make the prompts; calls are answered meanwhile, with those that are there."""
@@ -138,56 +188,70 @@ class PhoneLine:
         Raises:
             StoreError: The socket's folder belongs to somebody else.
         """
-        Path(self._worker.spool).mkdir(mode=0o700, parents=True, exist_ok=True)
-        socket = Path(self._worker.socket)
-        socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if socket.parent.stat().st_uid != os.getuid():
-            raise StoreError(f"{socket.parent}: belongs to somebody else; name another folder")
-        socket.unlink(missing_ok=True)
+        for worker in self._workers:
+            Path(worker.spool).mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self._socket.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise StoreError(f"{folder}: belongs to somebody else; name another folder")
+        self._socket.unlink(missing_ok=True)
 
-    # The worker's words
+    # The workers' words
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = Frames()
-        self._writers.add(writer)
+        peer = _Peer(writer, self._workers[0].spool)
+        self._peers.add(peer)
         try:
             while octets := await reader.read(_READ):
                 for message in frames.feed(octets):
-                    self._take(message, writer)
+                    self._take(message, peer)
         except (OSError, BadFrame) as error:
             log.warning("worker.lost", extra={"why": type(error).__name__})
         finally:
-            self._writers.discard(writer)
+            self._peers.discard(peer)
+            if self.messenger is not None:
+                self.messenger.lost()
             writer.close()
 
-    def _take(self, message: Said, writer: asyncio.StreamWriter) -> None:
+    def _take(self, message: Said, peer: _Peer) -> None:
         match message:
             case Heard():
                 if hearing := self._hearings.get(message.id):
                     hearing.put(message.sound)
             case CallBegan():
-                self._listen(message, writer)
-            case Urgent():
-                self._spawn(self._first_words(message.call, "", writer))
-            case Call():
-                self._over(message, writer)
+                self._listen(message, peer)
             case LineState():
-                self.line = message
+                peer.line = message
             case Hello():
-                self._met(message, writer)
+                self._met(message, peer)
+            case _:
+                self._take_call(message, peer)
+
+    def _take_call(self, message: Said, peer: _Peer) -> None:
+        match message:
+            case Urgent():
+                self._spawn(self._first_words(message.call, "", peer))
+            case Call():
+                self._over(message, peer)
+            case PuttingThrough():
+                self._show(message, peer)
+            case Missed() if self.messenger is not None:
+                self._spawn(self.messenger.missed(message.id, message.why))
             case _:
                 log.warning("worker.strange", extra={"kind": type(message).__name__})
 
-    def _met(self, hello: Hello, writer: asyncio.StreamWriter) -> None:
+    def _met(self, hello: Hello, peer: _Peer) -> None:
         """Have a worker replaced that outlived a gateway of other settings."""
-        if hello.settings != digest(self._worker):
+        peer.spool = hello.spool or peer.spool
+        if hello.settings not in map(digest, self._workers):
             log.info("worker.outdated", extra={"pid": hello.pid})
-            writer.write(encode(Stop()))
+            peer.tell(Stop())
 
-    def _over(self, call: Call, writer: asyncio.StreamWriter) -> None:
+    def _over(self, call: Call, peer: _Peer) -> None:
         if call.id not in self._at_work:
             self._at_work.add(call.id)
-            self._spawn(self._finish(call, writer))
+            self._spawn(self._finish(call, peer))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(work)
@@ -197,64 +261,80 @@ class PhoneLine:
 
     # While the caller speaks
 
-    def _listen(self, began: CallBegan, writer: asyncio.StreamWriter) -> None:
+    def _listen(self, began: CallBegan, peer: _Peer) -> None:
         if self._recognizer is None or began.id in self._hearings:
             return
         hearing = Hearing(self._recognizer.listen(began.id), began)
         self._hearings[began.id] = hearing
-        hearing.task = self._spawn(self._follow(hearing, writer))
+        hearing.task = self._spawn(self._follow(hearing, peer))
 
-    async def _follow(self, hearing: Hearing, writer: asyncio.StreamWriter) -> None:
+    async def _follow(self, hearing: Hearing, peer: _Peer) -> None:
         """Judge a caller's words as they grow."""
         async for text in hearing.changes():
-            if self._judge is not None and not hearing.alarmed and self._judge(text) is not None:
+            judge = self._lent.judge if self._lent is not None else None
+            if judge is not None and not hearing.alarmed and judge(text) is not None:
                 hearing.alarmed = True
-                await self._first_words(hearing.call(), text, writer)
+                await self._first_words(hearing.call(), text, peer)
 
-    async def _first_words(self, call: Call, text: str, writer: asyncio.StreamWriter) -> None:
-        """Make the ticket of a call that goes on, or add to it what turned it into an emergency."""
-        if self._accept is None:
-            return
-        now = self._now()
-        first = self._early.get(call.id)
-        done = await first if first is not None else None
-        message = early(call, self._account, text, now)
-        if done is not None:
-            if not text:
-                return
-            message = more(call, self._account, text, now, done.number)
-        future: asyncio.Future[Receipt | None] = asyncio.get_running_loop().create_future()
-        self._early[call.id] = future
-        try:
-            receipt = await self._accept(message)
-        except (StoreError, Conflict) as error:
-            # The whole call will tell it.
-            future.set_result(done)
-            log.error("call.early_failed", extra={"why": error.code})  # noqa: TRY400 - the error says all
-            return
-        future.set_result(receipt)
-        writer.write(encode(Alarmed(id=call.id, number=receipt.number, advice=_advice(receipt))))
+    async def _first_words(self, call: Call, text: str, peer: _Peer) -> None:
+        receipt = await self._filing.early(call, text)
+        if receipt is not None:
+            peer.tell(Alarmed(id=call.id, number=receipt.number, advice=_advice(receipt)))
+
+    def _show(self, message: PuttingThrough, peer: _Peer) -> None:
+        """Show a call, with what is known of its matter, where it is about to ring."""
+        call, hearing = message.call, self._hearings.get(message.id)
+        if self._lent is not None:
+            number = self._filing.number_of(message.id) or call.number or None
+            self._lent.pop(message.to, shown(call, number, hearing.text if hearing else ""))
+        peer.tell(Shown(id=message.id))
 
     # Once it is over
 
-    async def _finish(self, call: Call, writer: asyncio.StreamWriter) -> None:
+    async def _finish(self, call: Call, peer: _Peer) -> None:
         """Make the ticket of a finished call, and let the worker forget it."""
         try:
-            text = await self._text(call)  # a slow recognizer holds up its own calls only
-            async with self._turns:
-                receipt = await self._ticket(call, text)
+            filed = await self._filed(call, peer.spool)
         except (StoreError, OSError) as error:
             # The worker has it, and offers it again.
             log.warning("call.waits", extra={"why": type(error).__name__})
             return
         finally:
             self._at_work.discard(call.id)
-        self._early.pop(call.id, None)
+        self._filing.forget(call)
         if hearing := self._hearings.pop(call.id, None):
             hearing.close()
-        writer.write(encode(Filed(id=call.id, number=receipt.number, advice=_advice(receipt))))
+        peer.tell(filed)
 
-    async def _text(self, call: Call) -> str:
+    async def _filed(self, call: Call, spool: str) -> Filed:
+        """Return what the worker is told of a call that is durable now.
+
+        Raises:
+            StoreError: It is not.
+            OSError: Nor that it has to be called back.
+        """
+        receipt = None
+        if not call.task or call.spoke or call.reported:
+            text = await self._text(call, spool)  # a slow recognizer holds up its own calls only
+            async with self._turns:
+                receipt = await self._filing.whole(call, text, spool)
+        if self.messenger is not None and self._lent is not None:
+            if call.task:
+                await self.messenger.over(call, done=await came_of(call, self._lent.ratings))
+            elif receipt is not None and receipt.status is Status.DRAFT and call.caller:
+                self.messenger.cut_off(call, receipt.number)
+        if receipt is None:
+            return Filed(id=call.id, number=call.number)
+        return Filed(id=call.id, number=receipt.number, advice=_advice(receipt))
+
+    def _dial(self, dial: Dial) -> bool:
+        """Have the worker call that has most room; False: none has."""
+        free = [p for p in self._peers if p.line and p.line.up and p.line.calls < p.line.most]
+        for peer in sorted(free, key=lambda p: p.line.calls if p.line else 0)[:1]:
+            peer.tell(dial)
+        return bool(free)
+
+    async def _text(self, call: Call, spool: str) -> str:
         """Return what the recognizer made of a call; of one that it missed, by its recording."""
         hearing = self._hearings.get(call.id)
         if hearing is not None and await hearing.finished(self._finish_s):
@@ -262,53 +342,13 @@ class PhoneLine:
         if self._recognizer is None or not call.octets:
             return hearing.text if hearing is not None else ""
         again = Hearing(self._recognizer.listen(call.id), None)
-        sound = await asyncio.to_thread(self._sound, call)
+        sound = await asyncio.to_thread(sound_of, call, spool)
         again.put(sound)
         follow = asyncio.create_task(again.follow())
         await again.finished(self._finish_s + call.octets / 80_000)
         follow.cancel()
         await asyncio.gather(follow, return_exceptions=True)
         return again.text or (hearing.text if hearing is not None else "")
-
-    def _sound(self, call: Call) -> bytes:
-        try:
-            return (Path(self._worker.spool) / f"{call.id}.alaw").read_bytes()
-        except FileNotFoundError:
-            return b""
-
-    async def _ticket(self, call: Call, text: str) -> Receipt:
-        if self._accept is None:
-            raise StoreError("the line is not served")
-        recording = await self._recording(call)
-        first = self._early.get(call.id)
-        receipt = await first if first is not None else None
-        number = receipt.number if receipt is not None else None
-        message = whole(call, self._account, text, recording, self._now(), continues=number)
-        try:
-            return await self._accept(message)
-        except Conflict:
-            # Either its first words made a ticket before the gateway was started again, or these
-            # very words were added to it already.
-            receipt = await self._accept(early(call, self._account, text, self._now()))
-        if number is not None:
-            return receipt
-        message = whole(call, self._account, text, recording, self._now(), continues=receipt.number)
-        try:
-            return await self._accept(message)
-        except Conflict:
-            return receipt
-
-    async def _recording(self, call: Call) -> tuple[Attachment, ...]:
-        sound = await asyncio.to_thread(self._sound, call) if call.octets else b""
-        if not sound or self._keep is None:
-            return ()
-        content = alaw_header(len(sound)) + sound + b"\0" * (len(sound) % 2)
-        try:
-            sha256, octets = await self._keep(content, MOST_OCTETS)
-        except Oversized:
-            log.error("recording.too_long", extra={"octets": len(content)})  # noqa: TRY400 - the error says all
-            return ()
-        return (attachment(call, sha256, octets),)
 
 
 def _advice(receipt: Receipt) -> tuple[str, ...]:

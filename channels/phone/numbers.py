@@ -92,3 +92,12 @@ def _dialled(invite: SipMessage) -> Iterator[tuple[str, str]]:
 def _index(value: str) -> tuple[int, ...]:
     found = _INDEX.search(value)
     return tuple(int(n) for n in found[1].split(".") if n) if found else (1 << 30,)
+
+
+def to_dial(number: str) -> str:
+    """Return a number as it is dialled from within mainland China."""
+    if number.startswith("+86"):
+        national = number[3:]
+        mobile = re.fullmatch(r"1[3-9][0-9]{9}", national) is not None
+        return national if mobile or len(national) < 9 else "0" + national
+    return "00" + number[1:] if number.startswith("+") else number

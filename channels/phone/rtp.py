@@ -5,7 +5,7 @@ Source: RFC 3550 section 5.1 (packets), RFC 3551 (G.711), RFC 4733 section 2 (te
 
 import struct
 
-from channels.phone.g711 import ALAW_SILENCE, RATE
+from channels.phone.g711 import ALAW_SILENCE, FRAME, RATE
 from normalizer.schema import Value
 
 _FIXED = struct.Struct(">BBHII")
@@ -155,3 +155,38 @@ class Timeline:
         self._held += doubted[2]
         self.samples += len(doubted[2])
         self._append(packet.payload, packet.timestamp, now)
+
+
+#: Octets that are gathered before sound is passed on, and beyond which it is late and shortened.
+_PRIMED, _LATE = 2 * FRAME, 10 * FRAME
+
+
+class Relay:
+    """Sound on its way to whoever is put through: a short queue that levels uneven arrival.
+
+    What comes too late is left out, what is missing is silence; the recording has it all.
+    """
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._last: int | None = None
+        self._flows = False
+
+    def put(self, packet: Packet) -> None:
+        """Take a packet."""
+        last, self._last = self._last, packet.sequence
+        if last is not None and (packet.sequence - last - 1) & 0xFFFF >= 0x8000:
+            self._last = last  # older than what was passed on
+            return
+        self._held += packet.payload
+        if len(self._held) > _LATE:
+            del self._held[: len(self._held) - _PRIMED]
+
+    def take(self) -> bytes | None:
+        """Return the next 20 ms; None: there is nothing to pass on now."""
+        self._flows = len(self._held) >= (FRAME if self._flows else _PRIMED)
+        if not self._flows:
+            return None
+        frame = bytes(self._held[:FRAME])
+        del self._held[:FRAME]
+        return frame

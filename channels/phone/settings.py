@@ -1,6 +1,6 @@
 """What a ``kind: phone`` section says."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from ipaddress import AddressValueError, IPv4Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from channels.phone.dialogue import load
+from channels.phone.dialogue import PURPOSES, SEATS, load
 from config.settings import Duration, Section, as_list
 from normalizer.errors import ConfigError
 
@@ -49,6 +49,29 @@ class Recognizer(Section):
     finish_within: Duration = timedelta(seconds=5)
 
 
+class CallBack(Section):
+    """Which calls are made by ourselves, and when."""
+
+    ratings: bool = True  #: ask citizens to rate the answer of their ticket
+    broken_off: bool = True  #: call back who was cut off before they said anything
+    tries: int = Field(default=3, ge=1, le=3)
+    pause: Duration = timedelta(minutes=30)  #: between two tries
+    ring: Duration = timedelta(seconds=40)
+    quiet_hours: str = "21:00-08:00"  #: in which no citizen is called
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _span(cls, value: str) -> str:
+        begins, dash, ends = value.partition("-")
+        try:
+            same = time.fromisoformat(begins) == time.fromisoformat(ends)
+        except ValueError:
+            same = True
+        if not dash or same:
+            raise ValueError("a span of the day; e.g. 21:00-08:00")
+        return value
+
+
 class PhoneSettings(Section):
     """A ``kind: phone`` section."""
 
@@ -67,7 +90,12 @@ class PhoneSettings(Section):
     #: From where SIP is taken; empty: from ``server`` alone.
     sources: Annotated[tuple[Network, ...], BeforeValidator(as_list)] = ()
     seats: SipUri | None = None
-    max_calls: int = Field(default=100, ge=1, le=500)
+    #: Where desks are called: 110, 119 …
+    desks: dict[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], SipUri] = {}
+    #: By the network's REFER, by a bridge of ours, or by a bridge where REFER is not taken.
+    put_through: Literal["auto", "refer", "bridge"] = "auto"
+    workers: int = Field(default=1, ge=1, le=16)  #: processes, each with a port and its calls
+    max_calls: int = Field(default=100, ge=1, le=500)  #: of one worker
     ring: Duration = timedelta(0)  #: before a call is answered
     longest: Duration = timedelta(minutes=20)
     no_media: Duration = timedelta(seconds=30)  #: of no sound at all, after which a call ends
@@ -76,6 +104,7 @@ class PhoneSettings(Section):
     dialogue: Path | None = None  #: a table of one's own
     recordings: Path | None = None  #: folder of NAME.wav that stand for rendered prompts
     recognizer: Recognizer | None = None
+    call_back: CallBack | None = None  #: None: we call nobody
     #: How long a worker whose gateway is gone goes on answering.
     alone: Duration = timedelta(hours=12)
     area_code: str | None = Field(default=None, pattern=r"^0[0-9]{2,3}$")
@@ -101,11 +130,39 @@ class PhoneSettings(Section):
 
     @model_validator(mode="after")
     def _room(self) -> Self:
-        first, last = self.rtp_ports
-        if (last - first + 1) // 2 < self.max_calls:
+        room = self.calls_each
+        if room < 1:
+            raise ValueError("rtp_ports: two ports a call, and each worker needs one call at least")
+        if self.local_port + self.workers > 65536:
+            raise ValueError("local_port: each worker takes the next port, and there is none left")
+        if room < self.max_calls:
             # A call that finds no port would be refused though there is room for it.
-            object.__setattr__(self, "max_calls", max(1, (last - first + 1) // 2))
+            object.__setattr__(self, "max_calls", room)
         return self
+
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        if self.call_back is not None and self.dialogue is not None:
+            lacking = PURPOSES - set(load(self.dialogue.read_text("utf-8")).outgoing)
+            if lacking:
+                raise ValueError(f"dialogue: outgoing: {', '.join(sorted(lacking))}: is missing")
+        return self
+
+    @property
+    def quiet_hours(self) -> str | None:
+        """In which no citizen is called."""
+        return self.call_back.quiet_hours if self.call_back is not None else None
+
+    @property
+    def calls_each(self) -> int:
+        """For how many calls one worker has ports."""
+        first, last = self.rtp_ports
+        return (last - first + 1) // 2 // self.workers
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where callers can be put through to."""
+        return {**self.desks, **({SEATS: self.seats} if self.seats else {})}
 
     @property
     def home(self) -> Path:

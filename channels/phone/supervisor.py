@@ -12,6 +12,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,8 +32,34 @@ _MISSED = 3
 _BEGIN_S = 5.0
 _LOOK_S = 0.2
 
+#: Endings of a call's files: its sound, what is known at its beginning, and at its end.
+_FILES = (".alaw", ".call", ".done")
+
 #: Starts the program; a site that packs it otherwise names its own.
 PROGRAM = (sys.executable, "-P", "-m", "channels.phone.worker")
+
+
+def heirs(
+    worker: WorkerSettings, workers: Sequence[WorkerSettings]
+) -> Callable[[], Iterable[Path]]:
+    """Return what finds the folders of calls that a worker takes over: the first one takes those.
+
+    There were more workers once, and one of them left calls that no gateway has taken.
+    """
+    ours = [Path(each.spool) for each in workers]
+
+    def found() -> Iterable[Path]:
+        return (
+            folder
+            for folder in ours[0].parent.glob(ours[0].name + "-*")
+            if worker is workers[0] and folder.is_dir() and folder not in ours
+        )
+
+    return found
+
+
+def _nobody() -> Iterable[Path]:
+    return ()
 
 
 class Supervisor:
@@ -41,11 +68,18 @@ class Supervisor:
     Args:
         settings: What it works with.
         program: How it is started.
+        inherits: Finds the folders of workers that are no more, whose calls it takes over.
     """
 
-    def __init__(self, settings: WorkerSettings, program: tuple[str, ...] = PROGRAM) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        program: tuple[str, ...] = PROGRAM,
+        inherits: Callable[[], Iterable[Path]] = _nobody,
+    ) -> None:
         self._settings = settings
         self._program = program
+        self._inherits = inherits
         self.starts = 0
         self.why: str | None = "not started yet"
         self.process: asyncio.subprocess.Process | None = None  #: started by us
@@ -68,22 +102,22 @@ class Supervisor:
 
     def running(self) -> int | None:
         """Return the process that has the line; None: none has."""
-        try:
-            lock = os.open(Path(self._settings.spool) / "worker.lock", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            written = os.read(lock, 20).strip()
-            return int(written) if written.isdigit() else None
-        finally:
-            os.close(lock)
-        return None
+        return running_in(Path(self._settings.spool))
+
+    def _inherit(self) -> None:
+        """Take over the calls of workers that are no more; they are found when ours begins."""
+        for folder in self._inherits():
+            if running_in(folder) is not None:
+                continue  # it has outlived its gateway, and will be told to end
+            for ending in _FILES:  # what tells of a call last: then its sound is there
+                for path in folder.glob("*" + ending):
+                    path.rename(Path(self._settings.spool) / path.name)
+                    log.warning("call.inherited", extra={"file": path.name})
 
     async def _run(self) -> None:
         """Start a worker and return when it has ended."""
         self.starts += 1
+        await asyncio.to_thread(self._inherit)
         try:
             self.process = process = await asyncio.create_subprocess_exec(
                 *self._program,
@@ -173,6 +207,22 @@ class Supervisor:
         except TimeoutError:
             if pid is not None:
                 os.kill(pid, signal.SIGKILL)
+
+
+def running_in(spool: Path) -> int | None:
+    """Return the worker that has this folder; None: none has."""
+    try:
+        lock = os.open(spool / "worker.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        written = os.read(lock, 20).strip()
+        return int(written) if written.isdigit() else None
+    finally:
+        os.close(lock)
+    return None
 
 
 class _Probe(asyncio.DatagramProtocol):

@@ -10,6 +10,7 @@ import logging
 from array import array
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.resources.abc import Traversable
 from math import cos, gcd, pi, sin
 from operator import mul
 from pathlib import Path
@@ -26,8 +27,24 @@ _RENDER_S = 30.0
 _PCM, _ALAW, _ULAW = 1, 6, 7
 
 
+#: The voice of the prompts that are shipped: rendered by tools/render-prompts, before a release.
+SHIPPED_VOICE = "kokoro-82m jf_alpha 0.95"
+
+
+def kept_name(name: str, content: bytes) -> str:
+    """Return the file of a prompt: found again by what it was made of."""
+    return f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.sound"
+
+
+def _made_of(voice: str, text: str) -> bytes:
+    return f"{voice}\n{text}".encode()
+
+
 class Espeak:
-    """espeak-ng: the voice that every Debian has. Clear enough to test with, not to be proud of."""
+    """espeak-ng: the voice that every Debian has. Clear enough to test with, not to be proud of.
+
+    It speaks sentences of a site's own, and nothing of the shipped dialogue.
+    """
 
     name = "espeak-ng cmn 210"
 
@@ -68,12 +85,20 @@ class Prompts:
         folder: Where they are kept.
         voice: Who speaks them.
         recorded: A folder of ``NAME.wav`` that a human spoke; they are taken first.
+        shipped: A folder of prompts that were rendered before; they are taken next.
     """
 
-    def __init__(self, folder: Path, voice: TextToSpeech, recorded: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        voice: TextToSpeech,
+        recorded: Path | None = None,
+        shipped: Traversable | None = None,
+    ) -> None:
         self._folder = folder
         self._voice = voice
         self._recorded = recorded
+        self._shipped = shipped
 
     async def make(self, texts: Mapping[str, str]) -> list[str]:
         """Return the names of prompts that could not be made; the others are in the folder."""
@@ -89,23 +114,29 @@ class Prompts:
 
     async def _one(self, name: str, text: str) -> None:
         spoken = self._recorded / f"{name}.wav" if self._recorded else None
+        ready = None
         if spoken is not None and spoken.is_file():
             content = await asyncio.to_thread(spoken.read_bytes)
-            kept = self._kept(name, content)
         else:
-            spoken, content = None, f"{self._voice.name}\n{text}".encode()
-            kept = self._kept(name, content)
+            spoken = None
+            ready = await asyncio.to_thread(self._ready, name, text)
+            content = _made_of(self._voice.name if ready is None else SHIPPED_VOICE, text)
+        kept = self._folder / kept_name(name, content)
         if not kept.is_file():
-            if spoken is None:
-                content = await self._render(name, text)
-            sound = await asyncio.to_thread(to_alaw, content)
+            if ready is None:
+                wav = content if spoken is not None else await self._render(name, text)
+                ready = await asyncio.to_thread(to_alaw, wav)
             draft = kept.with_suffix(".tmp")
-            draft.write_bytes(sound)
+            draft.write_bytes(ready)
             draft.replace(kept)
         await asyncio.to_thread(self._name, kept, name)
 
-    def _kept(self, name: str, content: bytes) -> Path:
-        return self._folder / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.sound"
+    def _ready(self, name: str, text: str) -> bytes | None:
+        """Return the sound of a sentence that was rendered before a release; None: it was not."""
+        if self._shipped is None:
+            return None
+        found = self._shipped / kept_name(name, _made_of(SHIPPED_VOICE, text))
+        return found.read_bytes() if found.is_file() else None
 
     async def _render(self, name: str, text: str) -> bytes:
         rendered = self._folder / f"{name}.wav.tmp"

@@ -24,6 +24,7 @@ from gateway.bench.peers import (
     start,
     watch,
 )
+from gateway.bench.phone import phone
 from gateway.bench.sink import sink
 from gateway.bench.sms import sms
 from gateway.bench.wechat import wechat
@@ -196,6 +197,7 @@ async def everything(rounds: int, seconds: float) -> dict[str, Any]:
             "sms": await sms(seconds),
             "wechat": await wechat(seconds),
             "email": await email(seconds),
+            "phone": await phone(seconds),
         },
         "kills": await kills(10),
     }

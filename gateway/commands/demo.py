@@ -37,14 +37,16 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no Chinese
     try:
-        return run_loop(demonstrate(arguments, cast()))
+        office = LoopbackOffice(new_secret())
+        return run_loop(demonstrate(arguments, cast(office), office))
     except KeyboardInterrupt:  # before the pages stayed open
         return 1
 
 
-async def demonstrate(arguments: argparse.Namespace, peers: Sequence[Peer]) -> int:
+async def demonstrate(
+    arguments: argparse.Namespace, peers: Sequence[Peer], office: LoopbackOffice
+) -> int:
     """Return the exit code of a demonstration with these peers."""
-    office = LoopbackOffice(new_secret())
     try:
         await office.start()
         playing, sections, missing = await started(peers)

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.demo.email import Email
 from gateway.demo.peers import LoopbackOffice
+from gateway.demo.phone import Phone
 from gateway.demo.sms import Sms
 from gateway.demo.story import SERVICES, Lacking, Peer
 from gateway.demo.web import Form, Web
@@ -13,9 +14,9 @@ from gateway.demo.wechat import WeChat
 from gateway.loopback import HOST
 
 
-def cast() -> list[Peer]:
+def cast(office: LoopbackOffice) -> list[Peer]:
     """Return the peers of all channels, in the order in which they play."""
-    return [Web(), Form(), WeChat(), Sms(), Email(), Partner()]
+    return [Web(), Form(), WeChat(), Sms(), Email(), Phone(office), Partner()]
 
 
 async def started(peers: Sequence[Peer]) -> tuple[dict[str, Peer], list[Any], list[str]]:

@@ -24,6 +24,7 @@ class Scene:
     becomes: Becomes = "ticket"
     #: Whose desks must have it on their screens at least; empty: it is no emergency.
     calls: tuple[str, ...] = ()
+    spoken: bool = False  #: ``text`` tells what is done: the words are in a recording
 
 
 @dataclass(slots=True)
@@ -145,6 +146,13 @@ STORY: tuple[Scene, ...] = (
         more={"title": "投诉小区物业擅自上涨停车费"},
         how="SMTP, GB 18030",
         photo="缴费单.jpg",
+    ),
+    Scene(
+        "phone",
+        "（拨打 12345：按 1，说出诉求，按 # 键，听到工单编号）",
+        by="13900001234",
+        how="SIP call",
+        spoken=True,
     ),
     Scene(
         "webhook",

@@ -77,7 +77,7 @@ def _ticket(run: Run, one: Sent, _before: Sent | None) -> Iterator[str]:
     ticket = run.ticket(one.number)
     if not ticket:
         return
-    if _bare(one.scene.text) not in _bare(ticket["content"]["original"]):
+    if not one.scene.spoken and _bare(one.scene.text) not in _bare(ticket["content"]["original"]):
         yield "the words have changed on the way"
     if ticket["channel"]["kind"] != _KINDS.get(one.scene.channel, one.scene.channel):
         yield f"came by {ticket['channel']['kind']}"

@@ -12,10 +12,13 @@ does not keep up is dropped, reconnects and gets the open incidents anew.
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from gateway.clock import Clock
 from gateway.desks import board
@@ -52,6 +55,7 @@ class Listener:
         self.woken = asyncio.Event()
         self.send: Send | None = None  #: while nothing is under way to the page
         self._waiting: dict[str, tuple[Card, int]] = {}
+        self._calls: deque[bytes] = deque(maxlen=BOUND)
 
     def put(self, card: Card, resume: int) -> None:
         """Send a change, or keep it; drop the listener if it is `BOUND` incidents behind."""
@@ -73,6 +77,17 @@ class Listener:
         self._waiting.clear()
         self.dropped = True
         self.woken.set()
+
+    def ring(self, call: bytes) -> None:
+        """Keep a call that is about to ring, and wake the page's connection."""
+        self._calls.append(call)
+        self.woken.set()
+
+    def rings(self) -> list[bytes]:
+        """Return the calls that are about to ring, each once."""
+        rings = list(self._calls)
+        self._calls.clear()
+        return rings
 
     def take(self) -> list[tuple[Change, int]]:
         """Return what waits, in its newest state, oldest change first, and where to resume."""
@@ -179,6 +194,12 @@ class Feed:
     def listening_at(self, desk: str) -> int:
         """Return how many of a desk's pages are connected."""
         return len(self._listeners.get(desk, ()))
+
+    def pop(self, desk: str, call: Mapping[str, Any]) -> None:
+        """Show a call that is about to ring on a desk's pages; it is kept nowhere."""
+        body = msgspec.json.encode(call)
+        for listener in self._listeners.get(desk, ()):
+            listener.ring(body)
 
     def close(self) -> None:
         """End every page's connection, as before a stop: they connect again by themselves."""

@@ -3,7 +3,7 @@
 A message without a name is an incident as the listing shows it; its id is the number of the newest
 event up to which the page has missed nothing. ``synced`` follows the open incidents and names all that are open, so
 that a page can take away what was closed while it was not connected; ``beat`` is a sign of life
-for pages, which cannot see comments.
+for pages, which cannot see comments; ``call`` is a telephone call that is about to ring at the desk.
 
 Source: WHATWG HTML, "Server-sent events".
 """
@@ -131,8 +131,10 @@ async def send(site: Site, wire: Wire, listener: Listener, since: int) -> None:
             return True
 
     while not listener.dropped:
-        if waiting := listener.take():
-            await wire.write(_events(waiting, upto))
+        rings, waiting = listener.rings(), listener.take()
+        if rings or waiting:
+            calls = b"".join(_named("call", msgspec.Raw(call)) for call in rings)
+            await wire.write(calls + _events(waiting, upto))
             continue
         listener.send = send_now  # nothing is under way: whoever has a change sends it himself
         woken = await site.clock.wait(listener.woken, HEARTBEAT_S)

@@ -50,7 +50,10 @@ async def test_an_alarm_is_sent_by_its_channel() -> None:
     await notifier.open()
     await notifier.deliver(_item("notify:sms"))
     assert phone.sent == [
-        ("+8613800138000", Message(key="e1", text="请立即处理", urgent=True)),
+        (
+            "+8613800138000",
+            Message(key="e1", text="请立即处理", urgent=True, kind="hotline.emergency.escalated"),
+        ),
     ]
     assert phone.opened == 1
 

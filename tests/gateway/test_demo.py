@@ -229,12 +229,14 @@ async def test_a_carrier_that_breaks_off_is_a_fault() -> None:
 async def test_a_missing_channel_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     """``--once`` tells by its exit code that not everything arrived."""
     arguments = argparse.Namespace(once=True, port=None)
-    assert await demonstrate(arguments, [Deaf(), Absent(), Web()]) == 1
+    assert (
+        await demonstrate(arguments, [Deaf(), Absent(), Web()], LoopbackOffice(new_secret())) == 1
+    )
     out = capsys.readouterr().out
     assert "Not shown: absent: pip install '.[absent]'" in out
     assert "WRONG: deaf: the gateway is not reached" in out
     assert "NOT EVERYTHING ARRIVED AS IT SHOULD." in out
-    assert await demonstrate(arguments, [Absent(), Web()]) == 0
+    assert await demonstrate(arguments, [Absent(), Web()], LoopbackOffice(new_secret())) == 0
 
 
 FIRST, SECOND = "20261128-000001-9", "20261128-000002-7"
@@ -346,4 +348,6 @@ def test_answers_are_read_as_citizens_read_them() -> None:
 
 def test_every_scene_has_its_channel() -> None:
     """Nobody is in the story who is not in the cast, nor the other way round."""
-    assert {scene.channel for scene in STORY} == {peer.name for peer in casting.cast()}
+    assert {scene.channel for scene in STORY} == {
+        peer.name for peer in casting.cast(LoopbackOffice(new_secret()))
+    }

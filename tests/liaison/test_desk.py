@@ -460,6 +460,22 @@ async def test_stream_resumes_behind_the_last_event(world: World, client: Client
     assert (await again.named("synced"))["open"] == [first, second]
 
 
+async def test_a_call_is_shown_once_on_the_pages_of_its_desk(world: World, client: Client) -> None:
+    """Of whoever is about to ring there, between the incidents, and on no other desk's page."""
+    one = await stream(client)
+    await one.named("synced")
+    feed = world.emergency.feed
+    feed.pop("110", {"id": "0", "caller": "1"})
+    feed.pop("119", {"id": "1", "caller": "13800138000"})
+    incident = await world.raised()
+    feed.pop("119", {"id": "2", "caller": None})
+    assert await one.named("call") == {"id": "1", "caller": "13800138000"}
+    _, data = await one.incident()
+    assert data["id"] == incident
+    feed.pop("119", {"id": "3", "caller": None})
+    assert (await one.named("call"))["id"] in "23"
+
+
 async def test_stream_shows_signs_of_life(world: World, client: Client) -> None:
     """A quiet stream sends a comment and a beat every 15 seconds."""
     one = await stream(client)

@@ -29,7 +29,7 @@ WRITTEN = [
     *files(*PACKAGES, "docs", "tests", "tools", ".ci"),
     *(path for path in sorted(ROOT.iterdir()) if path.is_file()),
 ]
-TEXTS = [path for path in WRITTEN if path.suffix not in {".lock", ".pyc", ".model"}]
+TEXTS = [path for path in WRITTEN if path.suffix not in {".lock", ".pyc", ".model", ".sound"}]
 
 
 def lines(paths: list[Path]) -> Iterator[tuple[str, str]]:

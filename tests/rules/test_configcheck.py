@@ -187,7 +187,7 @@ def test_no_problem_holds_a_password(tmp_path: Path) -> None:
         (
             "police: {}",
             [
-                "7: liaison.police: no such service; known: 110, 119, 120, 122, duty, gas, heat, power, water"
+                "7: liaison.police: no such service; known: 110, 119, 120, 122, duty, gas, heat, power, seats, water"
             ],
         ),
         (

@@ -11,7 +11,8 @@ import logging
 import re
 import secrets
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from channels.phone import sip
@@ -49,10 +50,17 @@ class Agent(SIP.SIPClient):
         password: Ours.
         local: Our host and port.
         send: Sends a datagram.
+        priority: Of our contact among those of the same account.
     """
 
     def __init__(
-        self, server: Address, user: str, password: str, local: Address, send: Send
+        self,
+        server: Address,
+        user: str,
+        password: str,
+        local: Address,
+        send: Send,
+        priority: float = 1.0,
     ) -> None:
         if pyVoIP.__version__ != PYVOIP:
             raise RuntimeError(f"pyVoIP {PYVOIP} is needed, {pyVoIP.__version__} is installed")
@@ -61,6 +69,7 @@ class Agent(SIP.SIPClient):
             server[0], server[1], user, password, nobody, myIP=local[0], myPort=local[1]
         )
         self._send = send
+        self._priority = priority
         self._waiting: dict[str, asyncio.Queue[SipMessage]] = {}
         self.registered = False
 
@@ -86,12 +95,22 @@ class Agent(SIP.SIPClient):
             waiting.put_nowait(message)
         return waiting is not None
 
+    @contextmanager
+    def waiting(
+        self, branch: str, queue: "asyncio.Queue[SipMessage] | None" = None
+    ) -> "Iterator[asyncio.Queue[SipMessage]]":
+        """Give the responses to a request of this branch as they come, until the end of the block."""
+        queue = self._waiting[branch] = asyncio.Queue() if queue is None else queue
+        try:
+            yield queue
+        finally:
+            if self._waiting.get(branch) is queue:
+                del self._waiting[branch]
+
     async def ask(self, request: bytes, to: Address) -> SipMessage | None:
         """Return the final response to a request, sent again until it comes; None: none came."""
-        branch = sip.parse(request).branch
-        waiting = self._waiting[branch] = asyncio.Queue()
         pause, begun = T1, asyncio.get_running_loop().time()
-        try:
+        with self.waiting(sip.parse(request).branch) as waiting:
             while asyncio.get_running_loop().time() - begun < GIVE_UP_S:
                 self._send(request, to)
                 try:
@@ -103,8 +122,6 @@ class Agent(SIP.SIPClient):
                     continue
                 return message
             return None
-        finally:
-            del self._waiting[branch]
 
     # Registration
 
@@ -141,15 +158,20 @@ class Agent(SIP.SIPClient):
 
     async def _register(self, address: Address, *, leave: bool = False) -> float | None:
         """Return for how many seconds we are registered; None: we are not."""
-        answer = await self.ask(self.gen_first_response(leave).encode(), address)
+        answer = await self.ask(self._ranked(self.gen_first_response(leave)), address)
         if answer is not None and answer.status == 401:
             challenge = self._challenge(answer)
             if challenge is None:
                 return None
-            answer = await self.ask(self.gen_register(challenge, leave).encode(), address)
+            answer = await self.ask(self._ranked(self.gen_register(challenge, leave)), address)
         if answer is None or answer.status != 200:
             return None
         return self._granted(answer)
+
+    def _ranked(self, register: str) -> bytes:
+        """Return a REGISTER whose contact has its place among those of the account's workers."""
+        instance = ";+sip.instance="
+        return register.replace(instance, f";q={self._priority}{instance}", 1).encode()
 
     def _challenge(self, answer: SipMessage) -> SIP.SIPMessage | None:
         """Return a 401 as pyVoIP reads it, of nothing but what its digest needs."""

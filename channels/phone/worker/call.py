@@ -2,6 +2,7 @@
 """One call: its dialogue, its sound and its recording held together."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import Protocol
@@ -13,7 +14,8 @@ from channels.phone.dialogue import Dialogue, Event, Happened
 from channels.phone.link import Call as Record
 from channels.phone.link import Said, Urgent
 from channels.phone.worker.dialog import Dialog
-from channels.phone.worker.media import Leg
+from channels.phone.worker.guests import Guest
+from channels.phone.worker.media import Leg, Room
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 _SPOKE_S = 0.5
 #: A shorter noise ends no silence: two packets.
 _CLICK_S = 0.04
+#: How long somebody else may let a caller wait where the dialogue does not say.
+_RING_S = 45.0
 #: Length of what the media thread tells at a time.
 _BATCH_S = 0.2
 
@@ -39,11 +43,15 @@ class Desk(Protocol):
         ...
 
     def finish(self, call: "Call", record: Record) -> None:
-        """Close the recording and hand the call over."""
+        """Close the recordings and hand the call over."""
         ...
 
-    async def transfer(self, call: "Call") -> bool:
-        """Return whether a seat has taken the call."""
+    async def put_through(self, call: "Call", to: str, within_s: float) -> bool | None:
+        """Return whether somebody took the call; None: they talk in a room of ours."""
+        ...
+
+    def dismiss(self, call: "Call") -> None:
+        """Hang up on whomever a caller talked with."""
         ...
 
     def hang_up(self, call: "Call", why: str) -> None:
@@ -59,9 +67,12 @@ class Call:
         dialog: Its SIP side.
         leg: Its sound.
         desk: The worker.
+        begins: Where the dialogue begins, if not where it does for those who call us.
     """
 
-    def __init__(self, record: Record, dialog: Dialog, leg: Leg, desk: Desk) -> None:
+    def __init__(
+        self, record: Record, dialog: Dialog, leg: Leg, desk: Desk, begins: talk.Talk | None = None
+    ) -> None:
         self.record = record
         self.dialog = dialog
         self.leg = leg
@@ -69,13 +80,16 @@ class Call:
         self.live = False  #: it was answered
         self.began = 0.0  #: when, monotonic seconds
         self._desk = desk
-        self._talk = talk.begin(desk.dialogue)
+        self._talk = begins or talk.begin(desk.dialogue)
         self._ear: _Ear | None = None
         self._say: talk.Say | None = None
         self._token = 0
         self._spoke_s = 0.0
         self._timers: set[asyncio.TimerHandle] = set()
         self._transfer: asyncio.Task[None] | None = None
+        self.guests: list[Guest] = []  #: whom the caller was put through to, those too who left
+        self.joining: set[asyncio.Task[None]] = set()  #: desks that are being called in
+        self.room: Room | None = None
 
     @property
     def filed(self) -> bool:
@@ -94,6 +108,7 @@ class Call:
         if self._talk.state != before.state or actions:
             self._ear = None
             self._forget_timers()
+            self._give_up_transfer()
         for action in actions:
             self._do(action)
 
@@ -109,7 +124,7 @@ class Call:
                 self.record = msgspec.structs.replace(self.record, reported=True)
                 self._desk.tell(Urgent(id=self.record.id, call=self.now()))
             case talk.Transfer():
-                self._transfer = asyncio.create_task(self._put_through(action.within_s))
+                self._transfer = asyncio.create_task(self._put_through(action))
             case talk.File():
                 self._desk.finish(self, self.now())
                 if action.within_s:
@@ -131,7 +146,8 @@ class Call:
     def key(self, key: str) -> None:
         """Take a key."""
         self.record = msgspec.structs.replace(self.record, keys=(self.record.keys + key)[:200])
-        self.happened(Event(what=Happened.KEY, key=key))
+        if self.room is None:  # else it is meant for whoever they talk with
+            self.happened(Event(what=Happened.KEY, key=key))
 
     def said(self, token: int) -> None:
         """Take that all was played which was begun under this token."""
@@ -157,27 +173,49 @@ class Call:
             self.happened(Event(what=outcome))
 
     def end(self, why: str) -> None:
-        """Take that the call is over."""
-        if not self.ended:
-            self.ended = True
+        """Take that the call is over; one that was never answered leaves nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        for task in self.joining:
+            task.cancel()
+        self._give_up_transfer()
+        if self.live:
             if not self.record.how:
                 self.record = msgspec.structs.replace(self.record, how=why)
-            if self._transfer is not None:
-                self._transfer.cancel()
             self.happened(Event(what=Happened.HUNG_UP))
             self._forget_timers()
+        self._desk.dismiss(self)
 
-    async def _put_through(self, within_s: float) -> None:
-        try:
-            async with asyncio.timeout(within_s or None):
-                taken = await self._desk.transfer(self)
-        except TimeoutError:
-            taken = False
+    # Put through
+
+    async def _put_through(self, action: talk.Transfer) -> None:
+        within_s = action.within_s or _RING_S
+        taken: bool | None = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                taken = await self._desk.put_through(self, action.to, within_s)
         if taken:
-            self.record = msgspec.structs.replace(self.record, how="transferred")
-        self.happened(Event(what=Happened.TAKEN if taken else Happened.REFUSED))
-        if taken:
-            self._desk.hang_up(self, "transferred")
+            self._taken()
+        elif taken is False:
+            self.happened(Event(what=Happened.REFUSED))
+
+    def _taken(self) -> None:
+        self.record = msgspec.structs.replace(self.record, how="transferred")
+        self.happened(Event(what=Happened.TAKEN))
+        self._desk.hang_up(self, "transferred")
+
+    def _give_up_transfer(self) -> None:
+        """Let nobody ring any more for a caller who has gone on to something else."""
+        transfer = self._transfer
+        if transfer is not None and transfer is not asyncio.current_task():
+            transfer.cancel()
+
+    def left(self, guest: Guest) -> None:
+        """Take that somebody has hung up whom the caller talked with; the last one ends the call."""
+        del guest
+        if not self.ended and not any(each.live for each in self.guests):
+            self._taken()
 
     def _after(self, seconds: float, event: Event) -> None:
         loop = asyncio.get_running_loop()

@@ -50,6 +50,7 @@ class Dialog:
         self.last = b""  #: newest response to an INVITE
         self.last_to = invite.sequence  #: the INVITE that it answers
         self.acknowledged = asyncio.Event()
+        self.ack = b""  #: of a call that we made, for an answer that comes again
         self.referred: Callable[[int], None] | None = None  #: told the status of a transfer
         self.task: asyncio.Task[None] | None = None
 

@@ -17,6 +17,7 @@ from channels.phone import dtmf, sdp, sip
 from channels.phone.sip import SipMessage
 from channels.phone.worker.agent import GIVE_UP_S, T1, T2, Address, Agent
 from channels.phone.worker.dialog import Answerer, Dialog, Key
+from channels.phone.worker.outgoing import Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,15 @@ class Dialogs:
         self._send = send
         self._dialogs: dict[Key, Dialog] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.outgoing = Outgoing(agent, self, send)
         self.draining = False
         self.refused = 0
 
     def receive(self, message: SipMessage, source: Address) -> None:
         """Take a message that the guard let through."""
         if message.status:
-            self._agent.answered(message)
+            if not self._agent.answered(message):
+                self._answered_again(message)
             return
         handlers = {
             "INVITE": self._invite,
@@ -141,12 +144,15 @@ class Dialogs:
 
     def _describe(self, dialog: Dialog, invite: SipMessage, source: Address) -> None:
         """Send the 200 of an INVITE until its ACK comes."""
-        body = sdp.describe(
-            dialog.host, dialog.port, dialog.version, dialog.offer if invite.body else None
-        )
+        self._until_ack(dialog, invite, source, self._described(dialog, invite, source))
+
+    def _described(self, dialog: Dialog, request: SipMessage, source: Address) -> bytes:
+        """Return a 200 with our description: the answer to an offer, or an offer where none came."""
+        offer = dialog.offer if request.body else None
+        body = sdp.describe(dialog.host, dialog.port, dialog.version, offer)
         dialog.version += 1
-        answer = sip.response(
-            invite,
+        return sip.response(
+            request,
             200,
             tag=dialog.tag,
             contact=self._agent.contact,
@@ -154,7 +160,6 @@ class Dialogs:
             body=body,
             received=source,
         )
-        self._until_ack(dialog, invite, source, answer)
 
     def _final(
         self,
@@ -316,21 +321,10 @@ class Dialogs:
         dialog = self._within(message, source)
         if dialog is None or not self._moved(dialog, message, source):
             return
-        if not message.body:
+        if message.body:
+            self._send(self._described(dialog, message, source), source)
+        else:
             self._reply(message, source, 200, dialog.tag)
-            return
-        body = sdp.describe(dialog.host, dialog.port, dialog.version, dialog.offer)
-        dialog.version += 1
-        answer = sip.response(
-            message,
-            200,
-            tag=dialog.tag,
-            contact=self._agent.contact,
-            extra=(_ALLOW,),
-            body=body,
-            received=source,
-        )
-        self._send(answer, source)
 
     def _notify(self, message: SipMessage, source: Address) -> None:
         dialog = self._within(message, source)
@@ -345,6 +339,18 @@ class Dialogs:
         if message.to_tag and self._within(message, source) is None:
             return
         self._reply(message, source, 501)
+
+    # Calls of ours
+
+    def adopt(self, dialog: Dialog) -> None:
+        """Take a call that we made and that was answered."""
+        self._dialogs[dialog.key] = dialog
+
+    def _answered_again(self, message: SipMessage) -> None:
+        """Acknowledge an answer that comes again: the acknowledgement was lost (RFC 3261 13.2.2.4)."""
+        dialog = self._dialogs.get((message.call_id, message.to_tag))
+        if dialog is not None and dialog.ack and message.method == "INVITE":
+            self._send(dialog.ack, dialog.source)
 
     # Requests of ours
 
@@ -372,8 +378,8 @@ class Dialogs:
         )
         return await self._agent.ask(request, dialog.source)
 
-    async def refer(self, dialog: Dialog, target: str) -> bool:
-        """Return whether the network put the caller through to ``target`` (RFC 3515)."""
+    async def refer(self, dialog: Dialog, target: str) -> bool | None:
+        """Return whether the network put the caller through (RFC 3515); None: it does no such thing."""
         outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def told(status: int) -> None:
@@ -383,7 +389,7 @@ class Dialogs:
         dialog.referred = told
         answer = await self._asked(dialog, "REFER", ("Refer-To", f"<{target}>"))
         if answer is None or not 200 <= answer.status < 300:
-            return False
+            return None
         return await outcome < 300
 
 

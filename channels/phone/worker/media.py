@@ -16,7 +16,15 @@ from collections.abc import Callable
 
 from channels.phone import rtp
 from channels.phone.dtmf import Events
-from channels.phone.g711 import ALAW_SILENCE, FRAME, RATE, alaw_to_ulaw, loudness, ulaw_to_alaw
+from channels.phone.g711 import (
+    ALAW_SILENCE,
+    FRAME,
+    RATE,
+    alaw_to_ulaw,
+    loudness,
+    mix,
+    ulaw_to_alaw,
+)
 from channels.phone.worker.recorder import Recorder, Recording
 
 log = logging.getLogger(__name__)
@@ -51,6 +59,7 @@ class Leg:
         self, host: str, port: int, loud: int, tell: Callable[[str, object], None]
     ) -> None:
         self.port = port
+        self.name = ""  #: of the call whose words are to be understood
         self._loud = loud
         self.tell = tell
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -71,12 +80,12 @@ class Leg:
         self._latched = False
         self._events = Events()
         self._sequence = secrets.randbits(16)
-        self._stamp = secrets.randbits(32)
-        self._ssrc = secrets.randbits(32)
-        self._playing = b""
-        self._at = 0
-        self._token = 0
+        self._stamp, self._ssrc = secrets.randbits(32), secrets.randbits(32)
+        self._playing, self._at, self._token = b"", 0, 0
         self._loud_samples = 0
+        self.recorded = 0  #: octets of a recording that was closed
+        self.relay: rtp.Relay | None = None  #: of who is put through: what they just said
+        self.hears: bytes | None = None  #: what the others in the room said this tick
 
     def aim(self, remote: Address, codec: int, events_type: int | None, *, sending: bool) -> None:
         """Take what the peer's description says."""
@@ -86,7 +95,10 @@ class Leg:
         self.events_type = -1 if events_type is None else events_type
 
     def play(self, sound: bytes, token: int) -> None:
-        """Play A-law instead of what is playing; tell ``said`` with the token at its end."""
+        """Play A-law instead of what is playing; tell ``said`` with the token at its end.
+
+        Token 0: play nothing any more.
+        """
         self._playing, self._at, self._token = sound, 0, token
 
     def send(self) -> None:
@@ -110,7 +122,7 @@ class Leg:
 
     def _frame(self) -> bytes:
         if not self._token:
-            return _SILENCE
+            return self.hears or _SILENCE
         frame = self._playing[self._at : self._at + FRAME]
         self._at += FRAME
         if self._at >= len(self._playing):
@@ -159,6 +171,8 @@ class Leg:
             if loudness(packet.payload) >= self._loud:
                 self._loud_samples += len(packet.payload)
             self.timeline.put(packet, now)
+            if self.relay is not None:
+                self.relay.put(packet)
         elif packet.payload_type == self.events_type:
             self.last_heard = now
             key = self._events.put(packet.ssrc, packet.timestamp, packet.payload)
@@ -177,6 +191,32 @@ class Leg:
             self.tell("sound", (sound, loud / RATE))
 
 
+class Room:
+    """Calls that hear each other. Used by the media thread alone."""
+
+    def __init__(self) -> None:
+        self._legs: list[Leg] = []
+
+    def enter(self, leg: Leg) -> None:
+        """Let a call in."""
+        leg.relay = rtp.Relay()
+        self._legs.append(leg)
+
+    def leave(self, leg: Leg) -> bool:
+        """Let a call out; return whether others are left."""
+        if leg in self._legs:
+            self._legs.remove(leg)
+            leg.relay = leg.hears = None
+        return bool(self._legs)
+
+    def tick(self) -> None:
+        """Give each call what the others have said."""
+        said = [leg.relay.take() if leg.relay is not None else None for leg in self._legs]
+        for at, leg in enumerate(self._legs):
+            others = [s for n, s in enumerate(said) if n != at and s is not None]
+            leg.hears = mix(others) if others else None
+
+
 class Media(threading.Thread):
     """The clock."""
 
@@ -185,6 +225,7 @@ class Media(threading.Thread):
         self._recorder = recorder
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._legs: dict[int, Leg] = {}
+        self._rooms: set[Room] = set()
         self._poll = select.epoll()
         self.ticks = self.late = 0
 
@@ -201,8 +242,29 @@ class Media(threading.Thread):
         self.order(lambda: self._remove(leg, then))
 
     def finish(self, leg: Leg, then: Callable[[int], None]) -> None:
-        """Close the recording of a call that may go on; ``then`` gets its octets, on any thread."""
+        """Close the recording of a call that may go on.
+
+        ``then`` gets its octets in the recorder's thread, also for one that was closed before.
+        """
         self.order(lambda: self._finish(leg, then))
+
+    def join_in(self, room: Room, leg: Leg) -> None:
+        """Let a call hear those in a room, and be heard by them."""
+
+        def act() -> None:
+            self._rooms.add(room)
+            room.enter(leg)
+
+        self.order(act)
+
+    def part(self, room: Room, leg: Leg) -> None:
+        """Let a call leave a room; an empty one is forgotten."""
+
+        def act() -> None:
+            if not room.leave(leg):
+                self._rooms.discard(room)
+
+        self.order(act)
 
     def stop(self) -> None:
         """End."""
@@ -228,6 +290,8 @@ class Media(threading.Thread):
 
     def _tick(self, now: float) -> None:
         self.ticks += 1
+        for room in self._rooms:
+            room.tick()
         for leg in self._legs.values():
             leg.send()
         part = self.ticks % _BATCH
@@ -262,7 +326,9 @@ class Media(threading.Thread):
             leg.receive(time.monotonic())
         leg.gather(self._recorder, time.monotonic(), last=True)
         recording, leg.recording = leg.recording, None
-        if recording is None:
-            then(0)
-        else:
-            self._recorder.close(recording, then)
+
+        def closed(octets: int) -> None:
+            leg.recorded += octets
+            then(leg.recorded)
+
+        self._recorder.close(recording, closed)

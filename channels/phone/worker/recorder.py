@@ -64,8 +64,8 @@ class Recorder(threading.Thread):
         """Have octets written."""
         self._jobs.put(lambda: self._write(recording, octets))
 
-    def close(self, recording: Recording, then: Callable[[int], None]) -> None:
-        """Have a recording closed; ``then`` gets its octets, in this thread."""
+    def close(self, recording: Recording | None, then: Callable[[int], None]) -> None:
+        """Have a recording closed; ``then`` gets its octets in this thread, 0 of none."""
         self._jobs.put(lambda: self._close(recording, then))
 
     def stop(self) -> None:
@@ -94,7 +94,10 @@ class Recorder(threading.Thread):
         recording.append(octets)
         self._dirty.add(recording)
 
-    def _close(self, recording: Recording, then: Callable[[int], None]) -> None:
+    def _close(self, recording: Recording | None, then: Callable[[int], None]) -> None:
+        if recording is None:
+            then(0)
+            return
         self._dirty.discard(recording)
         recording.close()
         then(recording.octets)

@@ -10,10 +10,7 @@ import contextlib
 import logging
 import os
 import secrets
-import socket
 import time
-from collections import deque
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -23,26 +20,32 @@ from channels.phone import numbers, sip
 from channels.phone.dialogue import Event, Happened
 from channels.phone.link import (
     Alarmed,
-    CallBegan,
+    Dial,
     Filed,
     Heard,
     Hello,
     LineState,
     Ping,
     Said,
+    Shown,
     Stop,
     WorkerSettings,
+    began,
     digest,
 )
 from channels.phone.link import Call as Record
 from channels.phone.worker.agent import Address, Agent
 from channels.phone.worker.call import Call
+from channels.phone.worker.dialling import Dialling
 from channels.phone.worker.dialog import Dialog
 from channels.phone.worker.dialogs import Dialogs
 from channels.phone.worker.gateway import Gateway
+from channels.phone.worker.guests import Guest, Guests
+from channels.phone.worker.handing import Handing
 from channels.phone.worker.media import Leg, Media
 from channels.phone.worker.recorder import Recorder, Recording
-from channels.phone.worker.settings import Doors, Prompts
+from channels.phone.worker.settings import Doors, Prompts, resolved
+from channels.phone.worker.sockets import Sockets
 from channels.phone.worker.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -50,8 +53,6 @@ log = logging.getLogger(__name__)
 _BEAT_S = 0.2
 #: How often the gateway is told the line's state.
 _TELL_S = 5.0
-#: When finished calls that the gateway did not take are offered again, and how many at a time.
-_AGAIN_S, _AT_ONCE = 3.0, 100
 #: How long the calls that go on have for their goodbye when the worker is stopped.
 _DRAIN_S = 2.0
 
@@ -75,22 +76,33 @@ class Worker:
         self._spool = Spool(Path(settings.spool))
         self._recorder = Recorder()
         self._media = Media(self._recorder)
-        self._ports = deque(range(settings.rtp_ports[0], settings.rtp_ports[1], 2))
+        self._sockets = Sockets(settings, self._media, self._heard)
         local = (settings.local_host, settings.local_port)
         self._agent = Agent(
-            (settings.server, settings.port), settings.user, settings.password, local, self._send
+            (settings.server, settings.port),
+            settings.user,
+            settings.password,
+            local,
+            self._send,
+            settings.priority,
         )
         self._dialogs = Dialogs(self._agent, self, self._send)
         self._calls: dict[str, Call] = {}
-        self._by_dialog: dict[int, Call] = {}
-        self._closing: set[str] = set()  #: calls whose recording is being closed
-        #: Calls that were handed over and are not taken yet, and when that was.
-        self._offered: dict[str, tuple[float, Record]] = {}
-        self._handed = asyncio.Event()
-        self._handed.set()
+        self._parties: dict[int, Call | Guest] = {}  #: by the port of their sound
         self._gateway = Gateway(Path(settings.socket), self._met, self._told)
+        self._handing = Handing(self._media, self._spool, self._gateway)
+        self._guests = Guests(
+            settings,
+            self._dialogs,
+            self._sockets,
+            self._spool,
+            self._gateway,
+            self,
+        )
+        self._dialling = Dialling(
+            settings, self.dialogue, self._dialogs, self._sockets, self._gateway, self._reached
+        )
         self._answered = 0
-        self._served: Address | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     # Life
@@ -111,6 +123,7 @@ class Worker:
     async def stop(self) -> None:
         """End every call with its ticket, and let go of everything."""
         self._dialogs.draining = True
+        await self._dialling.stop()
         for call in list(self._calls.values()):
             self.hang_up(call, "stopped")
         ends = self._loop.time() + _DRAIN_S
@@ -123,7 +136,7 @@ class Worker:
         if self._gateway.there:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(ends):
-                    await self._handed.wait()
+                    await self._handing.emptied()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,16 +144,7 @@ class Worker:
         await asyncio.to_thread(self._recorder.stop)
 
     def _server(self) -> Address | None:
-        """Return the registrar's address, as far as it can be resolved."""
-        settings = self.settings
-        try:
-            found = socket.getaddrinfo(
-                settings.server, settings.port, socket.AF_INET, socket.SOCK_DGRAM
-            )
-        except OSError:
-            return None
-        host, port = found[0][4][:2]
-        return str(host), int(port)
+        return resolved(self.settings.server, self.settings.port)
 
     def _send(self, datagram: bytes, to: Address) -> None:
         self._transport.sendto(datagram, to)
@@ -161,18 +165,10 @@ class Worker:
 
     def ring(self, dialog: Dialog) -> bool:
         """Take a call, if there is room for it, and answer it."""
-        if len(self._calls) >= self.settings.max_calls or not self._ports:
+        leg = self._sockets.open() if self._has_room() else None
+        if leg is None:
             return False
-        identity = secrets.token_hex(4)
-        name = f"{int(time.time() * 1000):013}-{identity}"
-        port = self._ports.popleft()
-        try:
-            leg = self._leg(name, port)
-        except OSError as error:
-            # Somebody else has the port: it goes behind the others.
-            self._ports.append(port)
-            log.error("port.taken", extra={"port": port, "why": error.strerror})  # noqa: TRY400 - the error says all
-            return False
+        name = _new_name()
         parties = numbers.read(dialog.invite)
         record = Record(
             id=name,
@@ -183,21 +179,42 @@ class Worker:
             withheld=parties.withheld,
             diverted_by=parties.diverted_by,
         )
-        dialog.host, dialog.port = self.settings.local_host, port
+        leg.name = name
+        dialog.host, dialog.port = self.settings.local_host, leg.port
         call = Call(record, dialog, leg, self)
-        self._calls[name] = self._by_dialog[id(dialog)] = call
+        self._calls[name] = self._parties[leg.port] = call
         self._loop.call_later(self.settings.ring_s, self._answer, call)
         return True
 
-    def _leg(self, name: str, port: int) -> Leg:
-        def tell(what: str, value: object) -> None:
-            self._loop.call_soon_threadsafe(self._heard, name, what, value)
-
-        return Leg(self.settings.local_host, port, self.settings.loud, tell)
+    def _has_room(self) -> bool:
+        return len(self._calls) + self._dialling.ringing < self.settings.max_calls
 
     def _answer(self, call: Call) -> None:
-        if call.dialog.state != "ringing":
-            return
+        if call.dialog.state == "ringing":
+            self._begin(call)
+            self._dialogs.answer(call.dialog)
+            call.answered()
+
+    def _reached(self, dial: Dial, dialog: Dialog, leg: Leg, begins: talk.Talk) -> None:
+        """Take that somebody has answered whom we called."""
+        leg.name = _new_name()
+        record = Record(
+            id=leg.name,
+            call_id=dialog.invite.call_id,
+            from_tag=dialog.tag,
+            caller=dial.to,
+            called=self.settings.user,
+            task=dial.id,
+            purpose=dial.purpose,
+            number=dial.number,
+        )
+        call = Call(record, dialog, leg, self, begins)
+        self._calls[leg.name] = self._parties[leg.port] = call
+        self._begin(call)
+        call.answered()
+
+    def _begin(self, call: Call) -> None:
+        """Record a call from now on, and let its sound flow."""
         record = msgspec.structs.replace(call.record, answered_at=time.time())
         try:
             self._spool.begin(record)
@@ -207,18 +224,20 @@ class Worker:
             log.error("recording.failed", extra={"why": error.strerror})  # noqa: TRY400 - the error says all
         self.aim(call.dialog)
         self._media.add(call.leg)
-        self._dialogs.answer(call.dialog)
         self._answered += 1
         call.record = record
-        self._gateway.tell(_began(record))
-        call.answered()
+        self._gateway.tell(began(record))
+
+    def _party(self, dialog: Dialog) -> Call | Guest | None:
+        party = self._parties.get(dialog.port)
+        return party if party is not None and party.dialog is dialog else None
 
     def aim(self, dialog: Dialog) -> None:
         """Take the peer's description."""
-        call, offer = self._by_dialog.get(id(dialog)), dialog.offer
-        if call is None or offer is None:
+        party, offer = self._party(dialog), dialog.offer
+        if party is None or offer is None:
             return
-        leg = call.leg
+        leg = party.leg
         sending = offer.direction in ("sendrecv", "sendonly")
         self._media.order(
             lambda: leg.aim((offer.host, offer.port), offer.codec, offer.events, sending=sending)
@@ -226,26 +245,25 @@ class Worker:
 
     def key(self, dialog: Dialog, key: str) -> None:
         """Take a key that came by INFO."""
-        if call := self._by_dialog.get(id(dialog)):
-            call.key(key)
+        if party := self._party(dialog):
+            party.key(key)
 
     def ended(self, dialog: Dialog, why: str) -> None:
         """Take that a call is over."""
-        call = self._by_dialog.pop(id(dialog), None)
-        if call is None:
+        party = self._party(dialog)
+        if party is None:
             return
-        if call.live:  # else it was cancelled before it was answered: no ticket
-            call.end(why)
-        self._calls.pop(call.record.id, None)
-        self._release(call)
+        party.end(why)
+        del self._parties[party.leg.port]
+        if isinstance(party, Call):
+            self._calls.pop(party.record.id, None)
+        self._sockets.close(party.leg)
 
-    def _release(self, call: Call) -> None:
-        port = call.leg.port
-
-        def closed() -> None:
-            self._loop.call_soon_threadsafe(self._ports.append, port)
-
-        self._media.remove(call.leg, closed)
+    def seat(self, guest: Guest) -> None:
+        """Take in somebody whom a caller was put through to."""
+        self._parties[guest.leg.port] = guest
+        self.aim(guest.dialog)
+        self._media.add(guest.leg)
 
     # What a call asks for (Desk)
 
@@ -259,71 +277,58 @@ class Worker:
         self._gateway.tell(message)
 
     def finish(self, call: Call, record: Record) -> None:
-        """Close the recording and hand the call over."""
+        """Close the recordings and hand the call over."""
+        self._handing.finish(record, [call.leg, *(guest.leg for guest in call.guests)])
 
-        def closed(octets: int) -> None:
-            done = msgspec.structs.replace(record, octets=octets, how=record.how or "said")
-            try:
-                self._spool.done(done)
-            except OSError as error:
-                log.error("spool.failed", extra={"why": error.strerror})  # noqa: TRY400 - the error says all
-            self._loop.call_soon_threadsafe(self._offer, done)
+    async def put_through(self, call: Call, to: str, within_s: float) -> bool | None:
+        """Return whether somebody took the call; None: they talk in a room of ours."""
+        return await self._guests.put_through(call, to, within_s)
 
-        self._closing.add(record.id)
-        self._handed.clear()
-        self._media.finish(call.leg, closed)
+    def dismiss(self, call: Call) -> None:
+        """Hang up on whomever a caller talked with."""
+        self._guests.dismiss(call)
 
-    async def transfer(self, call: Call) -> bool:
-        """Return whether a seat has taken the call."""
-        seats = self.settings.seats
-        return seats is not None and await self._dialogs.refer(call.dialog, seats)
-
-    def hang_up(self, call: Call, why: str) -> None:
+    def hang_up(self, party: Call | Guest, why: str) -> None:
         """End a call."""
-        self._dialogs.hang_up(call.dialog, why)
+        self._dialogs.hang_up(party.dialog, why)
 
     # The media thread and the gateway
 
-    def _heard(self, name: str, what: str, value: object) -> None:
-        call = self._calls.get(name)
+    def _heard(self, leg: Leg, what: str, value: object) -> None:
+        party = self._parties.get(leg.port)
         if what == "sound" and isinstance(value, tuple):
-            sound, loud_s = value
-            if sound:  # the last of it comes when the call is over already
-                self._gateway.tell(Heard(id=name, sound=sound))
-            if call is not None:
-                call.sound(loud_s)
-        elif call is None:
+            sound, value = value
+            if sound and leg.name:  # the last of it comes when the call is over already
+                self._gateway.tell(Heard(id=leg.name, sound=sound))
+        if party is None or party.leg is not leg:
             return
+        if what == "sound" and isinstance(value, float):
+            party.sound(value)
         elif what == "key" and isinstance(value, str):
-            call.key(value)
+            party.key(value)
         elif what == "said" and isinstance(value, int):
-            call.said(value)
-
-    def _offer(self, record: Record) -> None:
-        self._closing.discard(record.id)
-        self._handed.clear()
-        self._offered[record.id] = self._loop.time(), record
-        self._gateway.tell(record)
+            party.said(value)
 
     def _met(self) -> None:
-        self._gateway.tell(Hello(pid=os.getpid(), settings=digest(self.settings)))
+        ours = self.settings
+        self._gateway.tell(Hello(pid=os.getpid(), settings=digest(ours), spool=ours.spool))
         self._tell_state()
         for call in self._calls.values():
             if call.live and not call.filed:
-                self._gateway.tell(_began(call.record))
-        for record in self._spool.waiting():
-            self._offer(record)
+                self._gateway.tell(began(call.record))
+        self._handing.offer_all()
 
     def _told(self, message: Said) -> None:
         match message:
             case Filed():
-                self._spool.forget(message.id)
-                self._offered.pop(message.id, None)
-                if not self._offered and not self._closing:
-                    self._handed.set()
+                self._handing.taken(message.id)
                 self._step(message.id, Happened.FILED, message)
             case Alarmed():
                 self._step(message.id, Happened.ALARMED, message)
+            case Dial():
+                self._dialling.dial(message, room=self._has_room())
+            case Shown():
+                self._guests.shown(message.id)
             case Stop():
                 self.stopped.set()
             case Ping():
@@ -345,7 +350,7 @@ class Worker:
                 most=self.settings.max_calls,
                 answered=self._answered,
                 refused=self._dialogs.refused,
-                waiting=len(self._offered),
+                waiting=self._handing.waiting,
             )
         )
 
@@ -356,7 +361,7 @@ class Worker:
             await asyncio.sleep(_BEAT_S)
             self._look_after_calls()
             now = self._loop.time()
-            self._offer_again(now)
+            self._handing.offer_again(now)
             if now - told >= _TELL_S:
                 told = now
                 self._tell_state()
@@ -367,30 +372,18 @@ class Worker:
 
     def _look_after_calls(self) -> None:
         now = time.monotonic()
-        for call in list(self._calls.values()):
-            if not call.live:
+        for party in list(self._parties.values()):
+            if not party.live:
                 continue
-            quiet = now - call.leg.last_heard
-            if now - call.began > self.settings.longest_s:
-                self.hang_up(call, "longest")
-            elif call.leg.sending and quiet > self.settings.no_media_s:
-                self.hang_up(call, "no_media")
+            quiet = now - party.leg.last_heard
+            if now - party.began > self.settings.longest_s:
+                self.hang_up(party, "longest")
+            elif party.leg.sending and quiet > self.settings.no_media_s:
+                self.hang_up(party, "no_media")
             elif quiet > 2 * _BEAT_S:
-                call.silent()
-
-    def _offer_again(self, now: float) -> None:
-        if self._gateway.there:
-            late = (record for at, record in self._offered.values() if now - at > _AGAIN_S)
-            for record in list(islice(late, _AT_ONCE)):
-                self._offer(record)
+                party.silent()
 
 
-def _began(record: Record) -> CallBegan:
-    return CallBegan(
-        id=record.id,
-        call_id=record.call_id,
-        from_tag=record.from_tag,
-        caller=record.caller,
-        called=record.called,
-        at=record.answered_at,
-    )
+def _new_name() -> str:
+    """Return a name for a call: safe in a file's name, in the order of time."""
+    return f"{int(time.time() * 1000):013}-{secrets.token_hex(4)}"

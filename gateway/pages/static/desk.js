@@ -16,6 +16,7 @@
   let source = null;
   let heard = Date.now();
   let synced = false;
+  let callShown = 0; // timer that takes a call's banner away
   const seen = new Set(); // incidents that the stream has told of
 
   for (const node of document.querySelectorAll(".card")) cards.set(node.dataset.id, { node, incident: null });
@@ -264,6 +265,14 @@
       synced = true;
       lost(false);
       arrange();
+    });
+    source.addEventListener("call", (event) => {
+      const call = JSON.parse(event.data);
+      const words = [texts.call, call.number, call.text || texts.unheard].filter(Boolean);
+      byId("call").replaceChildren(`${words.shift()} `, call.caller ? telephone(call.caller) : "", ` ${words.join(" · ")}`);
+      byId("call").hidden = false;
+      clearTimeout(callShown);
+      callShown = setTimeout(() => { byId("call").hidden = true; }, 120000);
     });
     source.addEventListener("beat", (event) => {
       heard = Date.now();

@@ -69,6 +69,8 @@ class Caller:
         self.their_tag = ""
         self.sequence = 1
         self.media: Address = ("127.0.0.1", 0)
+        self.target = f"sip:{self.called}@127.0.0.1:{to[1]}"
+        self.routes: list[str] = []
         self.stamp, self.count, self.ssrc = 1000, 1, secrets.randbits(32)
 
     def request(
@@ -85,8 +87,9 @@ class Caller:
         to = f"<sip:{self.called}@127.0.0.1>" + (f";tag={self.their_tag}" if self.their_tag else "")
         content = f"Content-Type: {kind}\r\n" if body else ""
         return (
-            f"{method} sip:{self.called}@127.0.0.1:{self.to[1]} SIP/2.0\r\n"
+            f"{method} {self.target} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.sip.port};branch={branch or self.branch};rport\r\n"
+            f"{''.join(f'Route: {route}' + chr(13) + chr(10) for route in self.routes)}"
             f"From: <sip:{self.number}@127.0.0.1>;tag={self.tag}\r\n"
             f"To: {to}\r\nCall-ID: {self.call_id}\r\n"
             f"CSeq: {self.sequence if sequence is None else sequence} {method}\r\n"
@@ -121,11 +124,11 @@ class Caller:
         lines += [f"{n}: {header(request, n)}" for n in ("Via", "From", "To", "Call-ID", "CSeq")]
         self.send(("\r\n".join([*lines, "Content-Length: 0", "", ""])).encode())
 
-    async def call(self, sdp: str | None = None, extra: str = "") -> bytes:
+    async def call(self, sdp: str | None = None, extra: str = "", within_s: float = 2.0) -> bytes:
         """Return the final answer to an INVITE, acknowledged."""
         body = SDP.format(port=self.sound.port) if sdp is None else sdp
         self.send(self.request("INVITE", body, extra=extra))
-        answer = await self.final(method="INVITE")
+        answer = await self.final(within_s, method="INVITE")
         self.acknowledge(answer)
         return answer
 
@@ -133,6 +136,9 @@ class Caller:
         """Send the ACK of a final answer."""
         self.their_tag = header(answer, "To").partition(";tag=")[2]
         if status(answer) == 200:
+            found = re.findall(rb"^Record-Route: (.*?)\r?$", answer, re.MULTILINE)
+            self.routes = [route.decode() for route in reversed(found)]
+            self.target = header(answer, "Contact").strip("<>")
             port = re.search(rb"m=audio (\d+)", answer)
             assert port is not None, answer
             self.media = ("127.0.0.1", int(port[1]))

@@ -6,10 +6,10 @@ import os
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from channels.phone import channel
 from channels.phone.codec import Account
 from channels.phone.dialogue import load
 from channels.phone.listener import PhoneLine
+from channels.phone.ports import Lent
 from channels.phone.settings import PhoneSettings
 from channels.phone.voice import Prompts
 from channels.phone.wav import read_wav
@@ -90,6 +91,11 @@ class Office:
     files: dict[str, bytes] = field(default_factory=dict)
     away: bool = False
     urgent: str = "着火"
+    rated: dict[str, tuple[str, str]] = field(default_factory=dict)
+    told: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    quiet_now: str = ""  #: the quiet hours that it is in
+    rung: list[str] = field(default_factory=list)  #: what seats of a test have heard ringing
+    popped: list[tuple[str, dict[str, Any], int]] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def accept(self, inbound: Inbound) -> Receipt:
@@ -118,6 +124,30 @@ class Office:
     def judge(self, text: str) -> tuple[Service, ...] | None:
         """Find an emergency as the judge would."""
         return (Service.FIRE,) if self.urgent in text else None
+
+    def scale(self) -> tuple[str, ...]:
+        """Return the ratings that there are."""
+        return ("very_satisfied", "satisfied", "dissatisfied")
+
+    async def rate(self, number: str, rating: str, key: str) -> None:
+        """Take a rating."""
+        self.rated[key] = (number, rating)
+        async with self.arrived:
+            self.arrived.notify_all()
+
+    async def tell(self, key: str, arrived: bool, why: str) -> None:
+        """Take what became of a call."""
+        self.told[key] = (arrived, why)
+        async with self.arrived:
+            self.arrived.notify_all()
+
+    def quiet(self, span: str, at: datetime) -> datetime:
+        """Return the end of the quiet hours, if they are now."""
+        return at + timedelta(hours=8) if span == self.quiet_now else at
+
+    def pop(self, desk: str, call: Mapping[str, Any]) -> None:
+        """Show a call at a desk."""
+        self.popped.append((desk, dict(call), len(self.rung)))
 
     async def keep(self, chunks: Any, limit: int = 0) -> tuple[str, int]:
         """Keep a file."""
@@ -171,9 +201,18 @@ class Line:
         """Return once the worker holds no call any more."""
         await until(lambda: not self.left(), within_s)
 
+    def spools(self) -> list[Path]:
+        """The folders of calls of all workers."""
+        return [Path(each.spool) for each in channel.worker_settings(self.settings, "")]
+
+    def reported(self) -> bool:
+        """Return whether every worker has found the gateway."""
+        return all(self.listener.line(str(spool)) is not None for spool in self.spools())
+
     def left(self) -> list[str]:
-        """Return the files of calls that the worker still holds."""
-        return [p.name for p in self.spool.iterdir() if p.suffix in (".call", ".done", ".alaw")]
+        """Return the files of calls that the workers still hold."""
+        files = [p for spool in self.spools() for p in spool.iterdir()]
+        return [p.name for p in files if p.suffix in (".call", ".done", ".alaw")]
 
 
 def settings(folder: Path, **values: Any) -> PhoneSettings:
@@ -204,12 +243,15 @@ async def line(
     listener = PhoneLine(
         Account(name=section.name),
         channel.worker_settings(section, text),
-        Prompts(section.home / "prompts", Beep()),
+        Prompts(section.home / "prompts", Beep(), section.recordings),
         dict(load(text).prompts),
         recognizer,
         2.0,
     )
-    listener.equip(office.keep, office.judge)
+    if section.call_back is not None:
+        listener.make_calls(section.call_back)
+    listener.equip(Lent(office.keep, office.judge, office.pop, office, office.quiet))
+    listener.follow(office.tell)
     run = asyncio.create_task(listener.run(office.accept))
     up = Line(office, listener, (section.local_host, section.local_port), section, run)
     try:
@@ -228,10 +270,14 @@ async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
             await asyncio.sleep(0.05)
 
 
+async def _answer(up: Line) -> bool:
+    return all([await each.answers() for each in up.listener.supervisors])
+
+
 async def until_up(up: Line, within_s: float = 10.0) -> None:
     """Return once the worker answers and has found the gateway."""
     async with asyncio.timeout(within_s):
-        while not (await up.listener.supervisor.answers() and up.listener.line is not None):
+        while not (await _answer(up) and up.reported()):
             assert not up.run.done(), up.run.exception()
             await asyncio.sleep(0.05)
 

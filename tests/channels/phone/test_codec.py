@@ -3,6 +3,7 @@
 import struct
 from array import array
 from datetime import UTC, datetime
+from importlib.resources import files
 from math import sin
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.phone import codec, voice
-from channels.phone.channel import plugin, socket_path, worker_settings
+from channels.phone.channel import dialogue_text, plugin, socket_path, worker_settings
+from channels.phone.dialogue import load
 from channels.phone.g711 import alaw_to_pcm
 from channels.phone.link import MOST_OCTETS, BadFrame, Call, Filed, Frames, Heard, encode
 from channels.phone.voice import Prompts, resample, to_alaw
@@ -217,7 +219,7 @@ def test_a_line_takes_no_more_calls_than_it_has_ports() -> None:
     section = plugin.check({**SECTION, "rtp_ports": [20000, 20009], "password": "geheim"})
     assert section.max_calls == 5
     assert "geheim" not in repr(section)
-    told = worker_settings(section, "")
+    (told,) = worker_settings(section, "")
     assert (told.password, told.allow) == ("geheim", ("127.0.0.1", "127.0.0.1"))
 
 
@@ -227,3 +229,18 @@ def test_a_deep_folder_has_a_short_socket(tmp_path: Path) -> None:
     assert socket_path(Path("/var/line")) == Path("/var/line/gateway.sock")
     assert len(str(socket_path(deep))) < 100
     assert socket_path(deep) != socket_path(deep / "y")
+
+
+async def test_the_shipped_dialogue_speaks_without_a_voice(tmp_path: Path) -> None:
+    """Every prompt of it is shipped, rendered by a Mandarin voice, and nothing else is."""
+    text = dialogue_text(plugin.check(SECTION))
+    shipped = files("channels.phone").joinpath("data/prompts")
+    texts = dict(load(text).prompts)
+    folder = tmp_path / "prompts"
+    prompts = Prompts(folder, voice.Espeak("no-such-program"), shipped=shipped)
+    assert await prompts.make(texts) == []
+    spoken = {name: (folder / f"{name}.alaw").read_bytes() for name in texts}
+    assert min(map(len, spoken.values())) > 2000
+    assert len(spoken["greeting"]) > 3 * 8000
+    assert sorted(spoken.values()) == sorted(file.read_bytes() for file in shipped.iterdir())
+    assert await prompts.make({"greeting": "另一句话"}) == ["greeting"]

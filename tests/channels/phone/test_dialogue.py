@@ -73,7 +73,10 @@ def test_a_caller_who_tells_all_hears_number_and_advice() -> None:
 def test_zero_and_nine_work_anywhere(state: tuple[Event, ...]) -> None:
     """Before the matter is told, zero leads to a seat and nine to help."""
     talk, done = walk(*state, key("0"))
-    assert (talk.state, done[-1]) == ("seat", Transfer(within_s=45.0))
+    assert (talk.state, done[-1]) == ("seat", Transfer(within_s=45.0, to="seats"))
+    desk = TEXT.replace("do: transfer", 'do: transfer\n    to: "119"')
+    _, done = walk(ANSWERED, key("0"), dialogue=load(desk))
+    assert done[-1] == Transfer(within_s=45.0, to="119")
     talk, done = walk(*state, key("9"))
     assert talk.state == "emergency"
     assert sum(isinstance(a, Report) for a in done) == 1

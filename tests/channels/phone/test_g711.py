@@ -48,3 +48,13 @@ def test_silence_is_quiet_and_shouting_is_loud() -> None:
 def test_a_half_sample_is_left_out() -> None:
     """An odd number of octets loses the last one."""
     assert len(g711.pcm_to_alaw(EVERY[:7])) == len(g711.pcm_to_ulaw(EVERY[:7])) == 3
+
+
+def test_sounds_together_are_their_sum() -> None:
+    """As audioop adds them: with its clipping, and a single one stays as it is."""
+    sounds = [OCTETS, OCTETS[::-1], OCTETS[128:] + OCTETS[:128]]
+    lines = [audioop.alaw2lin(sound, 2) for sound in sounds]
+    assert g711.mix(sounds[:1]) == OCTETS
+    assert g711.mix(sounds[:2]) == audioop.lin2alaw(audioop.add(lines[0], lines[1], 2), 2)
+    loud = [OCTETS, OCTETS]
+    assert g711.mix(loud) == audioop.lin2alaw(audioop.add(lines[0], lines[0], 2), 2)

@@ -1,15 +1,19 @@
 """The whole way: a call to a gateway of its own process becomes a ticket at the back office."""
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from channels.phone.wav import read_wav
 from tests.acceptance.polling import eventually
+from tests.acceptance.signing import report, work
 from tests.acceptance.world import World, opened
 from tests.channels.phone.asr import Script, recognizer
 from tests.channels.phone.caller import calling, status
-from tests.channels.phone.lines import mute, noise, ports
+from tests.channels.phone.lines import brisk, mute, noise, ports
+from tests.channels.phone.seat import seated
 
 
 def section(folder: Path, **values: Any) -> dict[str, Any]:
@@ -100,4 +104,43 @@ async def test_an_emergency_has_its_incident_before_the_caller_hangs_up(tmp_path
             ]
             assert message["text"] == words + ",请快来。"
             assert len(message["attachments"]) == 1
+            assert len(await _accepted(world, 1)) == 1
+
+
+def _not_now() -> str:
+    """Return an hour of quiet that is far from now."""
+    begins = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=11)
+    return f"{begins:%H:%M}-{begins + timedelta(hours=1):%H:%M}"
+
+
+async def test_a_caller_rates_the_answer_by_telephone(tmp_path: Path) -> None:
+    """The unit has answered: the caller is called, presses 1, and the back office has the rating."""
+    async with seated() as telephone:
+        line = section(
+            tmp_path,
+            port=telephone.sip.port,
+            dialogue=str(brisk(tmp_path)),
+            call_back={"quiet_hours": _not_now()},
+        )
+        channels = [{"kind": "web", "name": "portal"}, line]
+        async with opened(tmp_path, channels=channels) as world:
+            await up(world)
+            async with calling(("127.0.0.1", line["local_port"])) as caller:
+                await caller.call()
+                caller.press("1")
+                await caller.speak(noise(1), 0.005)
+                await caller.bye()
+            (ticket,) = await _accepted(world, 1)
+            number = ticket["number"]
+            assert ticket["domain"] == "other"  # nobody has heard the matter yet
+            for step in ("signed", "answered"):
+                answer = await report(world.citizen, work(step, number, text="路灯已修好"))
+                assert answer.status == 202, answer.text
+            invite = await telephone.ring(20)
+            assert b"INVITE sip:13800138000@" in invite
+            await telephone.pick_up()
+            telephone.press("1")
+            rated = await world.office.event(number, "hotline.ticket.rated")
+            telephone.reply(await telephone.asked_by("BYE", 10), 200)
+            assert rated.event["data"]["rating"] == "very_satisfied"
             assert len(await _accepted(world, 1)) == 1

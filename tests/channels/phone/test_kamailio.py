@@ -1,46 +1,13 @@
 """A real registrar and proxy: Kamailio between SIPp and the line."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from channels.phone.g711 import ALAW_SILENCE
-from tests.channels.phone.caller import calling, status
-from tests.channels.phone.lines import line, mute, noise, ports, settings, until
+from tests.channels.phone.lines import line, mute, noise, settings, until
+from tests.channels.phone.registrar import registrar_of
 from tests.channels.phone.sipp import sipp
-
-CONFIG = Path(__file__).parent / "kamailio" / "registrar.cfg"
-
-
-@asynccontextmanager
-async def kamailio(folder: Path, *, qop: bool, expires: int) -> AsyncIterator[tuple[str, int]]:
-    """Give the address of a Kamailio that answers."""
-    port = ports(1)
-    config = CONFIG.read_text().replace("PORT", str(port)).replace("EXPIRES", str(expires))
-    path = folder / "kamailio.cfg"
-    path.write_text(config.replace('"QOP"', '"1"' if qop else '"0"'))
-    with (folder / "kamailio.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            "kamailio", "-f", str(path), "-DD", "-E", "-Y", str(folder), "-m", "64", "-M", "8",
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        async with calling(("127.0.0.1", port)) as probe, asyncio.timeout(10):
-            answer = b""
-            while not answer:
-                probe.send(probe.request("OPTIONS"))
-                try:
-                    answer = await probe.final(0.3)
-                except TimeoutError:
-                    assert process.returncode is None, (folder / "kamailio.log").read_text()
-        assert status(answer) == 200
-        yield "127.0.0.1", port
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 @pytest.mark.parametrize("qop", [False, True])
@@ -50,7 +17,7 @@ async def test_the_line_registers_and_is_called_through_the_proxy(
     """Digest with and without qop, routes both ways, and a registration that outlives its grant."""
     sound = noise(1, seed=5)
     (tmp_path / "sound.alaw").write_bytes(sound)
-    async with kamailio(tmp_path, qop=qop, expires=2) as registrar:
+    async with registrar_of(tmp_path, qop=qop, expires=2) as registrar:
         section = settings(
             tmp_path / "line",
             dialogue=mute(tmp_path),
@@ -75,7 +42,7 @@ async def test_the_line_registers_and_is_called_through_the_proxy(
 
 async def test_a_wrong_password_is_a_line_that_is_down(tmp_path: Path) -> None:
     """The line says why no calls come in, and does not hammer the registrar."""
-    async with kamailio(tmp_path, qop=False, expires=30) as registrar:
+    async with registrar_of(tmp_path, qop=False, expires=30) as registrar:
         section = settings(
             tmp_path / "line",
             server=registrar[0],

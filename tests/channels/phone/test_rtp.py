@@ -128,3 +128,32 @@ def test_info_bodies_of_both_kinds_are_read() -> None:
     assert of_info(b" * ") == "*"
     assert of_info(b"Duration=160") is None
     assert of_info(b"12") is None
+
+
+def numbered(n: int) -> rtp.Packet:
+    """Return the packet of this number."""
+    sound = frame(n % 0x1000)
+    return rtp.Packet(payload_type=8, sequence=n & 0xFFFF, timestamp=0, ssrc=7, payload=sound)
+
+
+def test_what_is_passed_on_flows_evenly() -> None:
+    """Two packets are gathered first; a gap is silence, and it is gathered anew behind it."""
+    relay = rtp.Relay()
+    relay.put(numbered(0xFFFF))
+    assert relay.take() is None
+    relay.put(numbered(0x10000))
+    assert [relay.take(), relay.take(), relay.take()] == [frame(0xFFF), frame(0), None]
+    relay.put(numbered(0x10001))
+    assert relay.take() is None
+    relay.put(numbered(0x10000))  # late: its place has gone by
+    assert relay.take() is None
+    relay.put(numbered(0x10002))
+    assert relay.take() == frame(1)
+
+
+def test_what_is_passed_on_is_never_old() -> None:
+    """A burst beyond a fifth of a second is cut down to its newest two packets."""
+    relay = rtp.Relay()
+    for n in range(11):
+        relay.put(numbered(n))
+    assert [relay.take(), relay.take(), relay.take()] == [frame(9), frame(10), None]

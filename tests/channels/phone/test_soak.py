@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from channels.phone.g711 import ALAW_SILENCE
-from tests.channels.phone.lines import Line, line, mute, noise, ports, settings
+from tests.channels.phone.lines import Line, line, mute, noise, ports, settings, until
+from tests.channels.phone.registrar import registrar_of
 from tests.channels.phone.sipp import sipp
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ class Process:
     """The worker's process, as the kernel counts it (proc(5))."""
 
     def __init__(self, up: Line) -> None:
-        pid = up.listener.supervisor.running()
+        pid = up.listener.supervisors[0].running()
         assert pid is not None
         self._proc = Path("/proc") / str(pid)
 
@@ -77,28 +78,36 @@ async def test_soak_a_hundred_calls_at_once(tmp_path: Path) -> None:
     assert short <= 100 * len(sound) / 1000
 
 
-async def test_soak_two_thousand_short_calls(tmp_path: Path) -> None:
-    """Twenty a second: every one a ticket, and the worker is no larger at the end."""
+async def test_soak_ten_thousand_short_calls(tmp_path: Path) -> None:
+    """Twenty a second over registrations of ten seconds: every one a ticket, and nothing grows."""
     (tmp_path / "sound.alaw").write_bytes(noise(0.2))
     first = ports(202)
-    section = settings(
-        tmp_path / "line",
-        dialogue=mute(tmp_path),
-        local_port=first,
-        rtp_ports=[first + 2, first + 201],
-    )
-    async with line(section) as up:
-        worker = Process(up)
-        options = ("-d", "300", "-r", "20", "-m")
-        code, said = await sipp(up.at, "talk", tmp_path, *options, "1000", within_s=120)
-        assert code == 0, said[-2000:]
-        middle = (worker.files, worker.threads, worker.octets, worker.spent_s)
-        code, said = await sipp(up.at, "talk", tmp_path, *options, "1000", within_s=120)
-        assert code == 0, said[-2000:]
-        await up.office.until(lambda: len(up.office.calls) == 2000, 60)
-        await up.emptied(30)
-        assert worker.threads == middle[1]
-        assert worker.files <= middle[0] + 2
-        assert worker.octets < middle[2] * 1.2
-        used = worker.spent_s - middle[3]
-    log.info("20 calls/s: %.3f of a processor, %.0f MB", used / 50, middle[2] / 1e6)
+    async with registrar_of(tmp_path, qop=False, expires=10) as registrar:
+        section = settings(
+            tmp_path / "line",
+            dialogue=mute(tmp_path),
+            local_port=first,
+            rtp_ports=[first + 2, first + 201],
+            server=registrar[0],
+            port=registrar[1],
+            registration=True,
+            password="secret",
+        )
+        async with line(section) as up:
+            await until(lambda: up.listener.trouble() is None)
+            worker, parts = Process(up), []
+            for part in range(1, 11):
+                before = worker.spent_s
+                options = ("-d", "300", "-r", "20", "-m", "1000")
+                code, said = await sipp(registrar, "talk", tmp_path, *options, within_s=120)
+                assert code == 0, said[-2000:]
+                await up.office.until(lambda n=part: len(up.office.calls) == 1000 * n, 60)
+                await up.emptied(30)
+                parts.append((worker.spent_s - before, worker.octets, worker.threads, worker.files))
+                log.info("part %d: %.2f s, %.0f MB", part, parts[-1][0], parts[-1][1] / 1e6)
+    spent, octets, threads, files = zip(*parts, strict=True)
+    assert len({c.key for c in up.office.calls}) == 10_000
+    assert len(set(threads)) == 1
+    assert max(files) <= files[0] + 2
+    assert octets[-1] < octets[1] * 1.2
+    assert spent[-1] < spent[1] * 1.5

@@ -38,7 +38,7 @@ async def test_a_seat_takes_the_call(up: Line) -> None:
             assert status(await caller.final(method="NOTIFY")) == 200
         caller.reply(await caller.asked("BYE"), 200)
         ticket = await up.ticket(caller)
-    assert (ticket.text, ticket.draft) == ("（来电已转接人工坐席）", False)
+    assert (ticket.text, ticket.draft) == ("（已转接人工坐席）", False)
     assert ticket.extra["how"] == "transferred"
 
 
@@ -78,7 +78,7 @@ async def test_the_first_words_survive_a_gateway_that_is_started_again(up: Line)
         await caller.call()
         caller.press("9")
         await up.ticket(caller)
-        up.listener._early.clear()  # as a crash would
+        up.listener._filing._first.clear()  # as a crash would
         await caller.speak(noise(1), 0.005)
         await caller.bye()
         await up.office.until(lambda: bool(up.rest(caller)))

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,6 +64,27 @@ async def test_calls_beyond_the_room_are_sent_elsewhere(tmp_path: Path) -> None:
         await up.office.until(lambda: len(up.office.calls) == 2)
 
 
+async def test_a_port_that_somebody_else_has_costs_no_call(tmp_path: Path) -> None:
+    """The next port is taken instead; only where none is free a caller is sent elsewhere."""
+    section = settings(tmp_path / "line", dialogue=mute(tmp_path))
+    first, _ = section.rtp_ports
+    section = section.model_copy(update={"rtp_ports": (first, first + 5)})
+    others = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    async with line(section) as up:
+        try:
+            for at, other in enumerate(others):
+                other.bind(("127.0.0.1", first + 2 * at))
+            async with calling(up.at) as caller, calling(up.at) as second:
+                answer = await caller.call()
+                assert f"m=audio {first + 4} ".encode() in answer
+                assert status(await second.call()) == 503
+                await caller.bye()
+                await up.ticket(caller)
+        finally:
+            for other in others:
+                other.close()
+
+
 async def test_a_call_without_sound_ends_with_its_ticket(tmp_path: Path) -> None:
     """Dead media: the worker hangs up and the call is a ticket."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path), no_media="1s")
@@ -98,9 +119,8 @@ async def test_a_killed_worker_is_back_and_its_recording_too(quiet: Line) -> Non
     async with calling(quiet.at) as caller:
         await caller.call()
         await caller.speak(sound)
-        pid = quiet.listener.supervisor.running()
+        pid = quiet.listener.supervisors[0].running()
         assert pid is not None
-        quiet.listener.line = None
         os.kill(pid, signal.SIGKILL)
         await until_up(quiet, 5)
         await quiet.office.until(lambda: len(quiet.office.calls) == 1)
@@ -120,8 +140,8 @@ async def test_the_worker_outlives_a_killed_gateway(tmp_path: Path) -> None:
     section = settings(tmp_path / "line", dialogue=mute(tmp_path))
     office = Office()
     async with line(section, office) as first:
-        pid = first.listener.supervisor.running()
-        first.listener.supervisor.stop = _leave  # type: ignore[method-assign]  # as a kill would
+        pid = first.listener.supervisors[0].running()
+        first.listener.supervisors[0].stop = _leave  # type: ignore[method-assign]  # as a kill would
         first.run.cancel()
         await asyncio.gather(first.run, return_exceptions=True)
         async with calling(first.at) as caller:
@@ -129,11 +149,11 @@ async def test_the_worker_outlives_a_killed_gateway(tmp_path: Path) -> None:
             await caller.speak(noise(0.5), 0.005)
             await caller.bye()
     async with line(section, office) as second:
-        assert second.listener.supervisor.running() == pid
-        assert second.listener.supervisor.starts == 0
+        assert second.listener.supervisors[0].running() == pid
+        assert second.listener.supervisors[0].starts == 0
         await office.until(lambda: len(office.calls) == 1)
-    assert second.listener.supervisor.running() is None
-    process = first.listener.supervisor.process
+    assert second.listener.supervisors[0].running() is None
+    process = first.listener.supervisors[0].process
     assert process is not None
     assert await process.wait() == 0
 
@@ -142,37 +162,12 @@ async def _leave(within_s: float) -> None:
     del within_s
 
 
-async def test_thirty_mixed_calls_are_thirty_tickets(tmp_path: Path) -> None:
-    """Hung up at once, while speaking, after a key, without an ACK: one ticket each."""
-    section = settings(tmp_path / "line", no_media="2s")
-    async with line(section) as up:
-        await asyncio.gather(*(_mixed(up, n) for n in range(30)))
-        await up.office.until(lambda: len(up.office.calls) == 30, 30)
-        await up.emptied()
-    assert len({t.key for t in up.office.calls}) == 30
-
-
-async def _mixed(up: Line, n: int) -> None:
-    async with calling(up.at, f"138{n:08}") as caller:
-        while status(await caller.call()) == 503:
-            await asyncio.sleep(0.3)
-            caller.sequence += 1
-            caller.branch = "z9hG4bK" + secrets.token_hex(8)
-            caller.their_tag = ""
-        if n % 5 == 1:
-            await caller.speak(noise(0.7), 0.005)
-        elif n % 5 == 2:
-            caller.press("9")
-            await asyncio.sleep(0.2)
-        elif n % 5 == 3:
-            return  # neither sound nor BYE: the line gives up by itself
-        await caller.bye()
-
-
 @pytest.mark.parametrize("seats", [None, "sip:seats@127.0.0.1:5080"])
 async def test_a_caller_whom_no_seat_takes_stays_with_us(tmp_path: Path, seats: str | None) -> None:
     """Without seats, or refused by them, the caller is told so and can say what they want."""
-    section = settings(tmp_path / "line", dialogue=brisk(tmp_path), seats=seats)
+    section = settings(
+        tmp_path / "line", dialogue=brisk(tmp_path), seats=seats, put_through="refer"
+    )
     async with line(section) as up, calling(up.at) as caller:
         await caller.call()
         caller.press("0")
