@@ -6,12 +6,11 @@ weighs every happening under the frames that govern it and by what stands nearby
 (`gateway.judge.verdict`).
 """
 
-from collections.abc import Mapping
+from functools import partial
 
 from gateway.judge.clauses import read
 from gateway.judge.cues import centre, measure
 from gateway.judge.labels import Label, best
-from gateway.judge.model import Counts, Model, Scores
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
 from gateway.judge.verdict import Case, decide
@@ -48,16 +47,15 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
     verdict = decide(
         Case(body=body, weighed=weighed, scores=scores, spans=spans, rulebook=rulebook)
     )
-    opinion = _Opinion(model, scores) if model and scores else None
     sure = verdict.kind if verdict.urgency is Urgency.EMERGENCY else None
     type_, why_type = RequestType.HELP, [spans.rule("type", "emergency", 1.0)]
     if not sure:
-        ask = opinion.types if opinion else None
+        ask = partial(model.logits, "type", scores) if model and scores else None
         type_, why_type = _type(best(reading.types, rulebook.types, len(head), ask), spans)
     if sure and sure.domain:
         domain, why_domain = sure.domain, [spans.rule("domain", f"kind.{sure.name}", 1.0)]
     else:
-        ask = opinion.domains if opinion else None
+        ask = partial(model.logits, "domain", scores) if model and scores else None
         domain, why_domain = _domain(best(reading.domains, rulebook.domains, len(head), ask), spans)
     return Judged(
         urgency=verdict.urgency,
@@ -72,26 +70,6 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
 
 
 # type and domain
-
-
-class _Opinion:
-    """The model's on type and domain; counts a text's grams once, and only when asked."""
-
-    def __init__(self, model: Model, scores: Scores) -> None:
-        self._model = model
-        self._scores = scores
-        self._counts: Counts | None = None
-
-    def types(self) -> Mapping[str, float]:
-        return self._logits("type")
-
-    def domains(self) -> Mapping[str, float]:
-        return self._logits("domain")
-
-    def _logits(self, name: str) -> Mapping[str, float]:
-        if self._counts is None:
-            self._counts = self._model.count(self._scores)
-        return self._model.logits(name, self._counts)
 
 
 def _type(label: Label | None, spans: Spans) -> tuple[RequestType, list[Evidence]]:

@@ -1,7 +1,6 @@
 """What a text is about and what its writer wants: domain and request type, by weighted words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from heapq import nlargest
 
 from gateway.judge.scan import Found
 from gateway.judge.terms import ONE, Labels, Sense
@@ -42,11 +41,11 @@ def best(
     """
     limit = head or _HEAD
     weights = _weights(found, labels, limit)
-    first, second = nlargest(2, weights)
+    second, first = sorted(weights)[-2:]
     if model and (first - second) * labels.share < labels.lead:
-        logits = model()
+        logits, share = model(), labels.share
         sums = [
-            weight * labels.share + logits.get(name, _UNKNOWN)
+            weight * share + logits.get(name, _UNKNOWN)
             for name, weight in zip(labels.names, weights, strict=True)
         ]
         slot = sums.index(max(sums))

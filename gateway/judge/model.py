@@ -40,6 +40,7 @@ _MOST = (FIRST + LAST + 2 * AROUND + 4) * LONGEST
 TIMES = (0, 3, 5, 6, 7, 8)
 _FORMAT = 2
 _HALF = 1 << 31
+_FIELD = (1 << 32) - 1
 #: Finest step of a stored weight, as a power of two.
 _FINEST = 16
 #: What stands for one space, and the numbers that stand for one digit.
@@ -70,17 +71,10 @@ class Artefact(Value, frozen=True, kw_only=True):
 
 
 class Scores(Value, frozen=True, kw_only=True):
-    """What the model makes of one text; `Model.count` and `Model.logits` answer other questions."""
+    """What the model makes of one text; `Model.logits` reads the other answers off it."""
 
     emergency: float  #: calibrated probability
-    grams: list[int]  #: those found, by their places, repeats included
-
-
-class Counts(Value, frozen=True, kw_only=True):
-    """How often each gram stands in a text."""
-
-    grams: set[int]
-    extra: Mapping[int, int]  #: of those found more than once, the thirds they count beyond three
+    sums: tuple[int, ...]  #: by field, over the grams found, in thirds
     factor: float  #: one over the text's norm, and a third
 
 
@@ -126,8 +120,13 @@ def grams(seen: str) -> Iterator[str]:
 
 
 def dump(artefact: Artefact) -> bytes:
-    """Return the file of an artefact. Weights are rounded to what 32 bits a label hold."""
-    columns = [list(artefact.norms), *map(list, zip(*artefact.weights, strict=True))]
+    """Return the file of an artefact. Weights are rounded to what 32 bits a label hold.
+
+    Common grams, whose norm is low, stand first: what a text needs lies close together in memory.
+    """
+    order = sorted(range(len(artefact.grams)), key=artefact.norms.__getitem__)
+    rows = [(artefact.norms[at], *artefact.weights[at]) for at in order]
+    columns = [list(column) for column in zip(*rows, strict=True)]
     scales = tuple(_scale(column) for column in columns)
     fields = [
         [round(one * scale) for one in column]
@@ -137,16 +136,16 @@ def dump(artefact: Artefact) -> bytes:
     places = _places(artefact.heads)
     for head in artefact.heads:
         place = places[head.name]
-        rows = zip(*fields[place : place + len(head.labels)], strict=True)
+        numbered = zip(*fields[place : place + len(head.labels)], strict=True)
         if head.name != "emergency":
-            packed = [_packed(row) for row in rows]
+            packed = [_packed(row) for row in numbered]
             numbers[head.name] = _Numbers(sizes=bytes(map(len, packed)), packed=b"".join(packed))
     file = _File(
         format=_FORMAT,
         card=dict(artefact.card),
         heads=artefact.heads,
         scales=scales,
-        grams="\n".join(artefact.grams),
+        grams="\n".join(artefact.grams[at] for at in order),
         norms=struct.pack(f"<{len(fields[0])}i", *fields[0]),
         emergency=struct.pack(f"<{len(fields[0])}i", *fields[places["emergency"]]),
         numbers=numbers,
@@ -162,84 +161,75 @@ def save(artefact: Artefact, path: Path) -> None:
 class Model:
     """A loaded artefact; never changes.
 
-    An ordinary letter is asked for its chance of an emergency alone, so that weight and the norm
-    stand in one complex number a gram; the other heads have a whole number each, 32 bits a label.
+    A gram's fields stand in one whole number, the norm lowest: a sum in C over the grams of a text
+    answers all questions at once. The automaton returns the very strings that are the keys, which
+    costs nothing but a reference a gram.
     """
 
     def __init__(self, file: _File) -> None:
         self.card = file.card
         self.version = str(file.card.get("version", ""))
         self.heads = {head.name: head for head in file.heads}
-        places = _places(file.heads)
-        self._scales = {
-            name: file.scales[places[name] : places[name] + len(head.labels)]
-            for name, head in self.heads.items()
-        }
+        self._places = _places(file.heads)
+        self._steps = tuple(1.0 / scale for scale in file.scales)
         grams = file.grams.split("\n")
-        fields = struct.Struct(f"<{len(grams)}i")
-        scale, unit = file.scales[places["emergency"]], file.scales[0]
-        self._pairs = [
-            complex(weight / scale, norm / unit)
-            for weight, norm in zip(
-                fields.unpack(file.emergency), fields.unpack(file.norms), strict=True
-            )
-        ]
-        self._numbers = {name: _unpacked(numbers) for name, numbers in file.numbers.items()}
+        self._numbers = dict(zip(grams, _joined(file, len(grams)), strict=True))
         self._automaton = AhoCorasick(
             grams,
             matchkind=MatchKind.Standard,
-            store_patterns=False,
+            store_patterns=True,
             implementation=Implementation.ContiguousNFA,
         )
 
     def score(self, folded: str, cues: Sequence[float] = (), centre: int = 0) -> Scores:
         """Return what the model makes of a folded text with the lexicon's cues for it."""
-        found = self._automaton.find_matches_as_indexes(view(folded, centre), overlapping=True)
-        grams = [match[0] for match in found]
-        pairs = self._pairs
-        total = sum([pairs[gram] for gram in set(grams)], 0j)
+        found = self._automaton.find_matches_as_strings(view(folded, centre), overlapping=True)
+        counts = Counter(found)
+        total = sum(map(self._numbers.__getitem__, counts))
         head = self.heads["emergency"]
         logit = head.bias[0]
-        if total.imag > 0:
-            logit += total.real / math.sqrt(total.imag)
+        norm = (total & _FIELD) * self._steps[0]
+        if norm:
+            place = self._places["emergency"]
+            logit += _field(total, place) * self._steps[place] / math.sqrt(norm)
         if head.cues:
             logit += sum(map(mul, head.cues[0], cues))
         chance = 1.0 / (1.0 + math.exp(-_bounded(head.slope * logit + head.offset)))
-        return Scores(emergency=chance, grams=grams)
+        sums, norm = self._counted(total, norm, counts, len(found))
+        return Scores(emergency=chance, sums=sums, factor=1.0 / math.sqrt(norm) if norm else 0.0)
 
-    def count(self, scores: Scores) -> Counts:
-        """Return how often each gram stands in a text."""
-        pairs = self._pairs
-        extra: dict[int, int] = {}
-        norm = 0.0
-        counts = Counter(scores.grams)
-        for gram, times in counts.items():
-            thirds = TIMES[times] if times < 5 else TIMES[5]
-            if times > 1:
-                extra[gram] = thirds - 3
-            norm += thirds * thirds * pairs[gram].imag
-        factor = 1.0 / math.sqrt(norm) if norm > 0 else 0.0
-        return Counts(grams=set(counts), extra=extra, factor=factor)
+    def _counted(
+        self, total: int, norm: float, counts: Mapping[str, int], found: int
+    ) -> tuple[tuple[int, ...], float]:
+        """Return the fields and the squared norm of a text in thirds, its repeats counted.
 
-    def logits(self, name: str, counts: Counts) -> dict[str, float]:
+        Args:
+            total: The sum of its grams' numbers, each once.
+            norm: The squared norm by them.
+            counts: How often each gram stands there.
+            found: How often all of them do.
+        """
+        total, norm = 3 * total, 9 * norm
+        if found > len(counts):
+            numbers, step = self._numbers, self._steps[0]
+            for gram, times in counts.items():
+                if times > 1:
+                    thirds = TIMES[times] if times < 5 else TIMES[5]
+                    number = numbers[gram]
+                    total += (thirds - 3) * number
+                    norm += (thirds * thirds - 9) * (number & _FIELD) * step
+        return _fields(total, len(self._steps)), norm
+
+    def logits(self, name: str, scores: Scores) -> dict[str, float]:
         """Return the logit of each label of a head, empty if the model has no such head."""
         head = self.heads.get(name)
         if head is None:
             return {}
-        numbers = self._numbers[name]
-        total = 3 * sum([numbers[gram] for gram in counts.grams])
-        for gram, thirds in counts.extra.items():
-            total += thirds * numbers[gram]
-        return {
-            label: field / scale * counts.factor + bias
-            for label, field, scale, bias in zip(
-                head.labels,
-                _fields(total, len(head.labels)),
-                self._scales[name],
-                head.bias,
-                strict=True,
-            )
-        }
+        place, factor = self._places[name], scores.factor
+        last = place + len(head.labels)
+        rows = zip(scores.sums[place:last], self._steps[place:last], head.bias, strict=True)
+        values = [field * step * factor + bias for field, step, bias in rows]
+        return dict(zip(head.labels, values, strict=True))
 
     def reasons(self, folded: str, most: int = 3) -> list[tuple[int, int, float]]:
         """Return the spans whose grams speak most for an emergency: start, end and weight."""
@@ -247,10 +237,10 @@ class Model:
         late = max(FIRST, len(folded) - LAST)
         for low, part in ((0, folded[:FIRST]), (late, folded[late:])):
             found = self._automaton.find_matches_as_indexes(part, overlapping=True)
-            for index, start, end in found:
-                weight = self._pairs[index].real
-                if weight > 0:
-                    spans.setdefault(part[start:end], (low + start, low + end, weight))
+            for _, start, end in found:
+                gram = part[start:end]
+                if gram not in spans and (weight := self._weight(gram)) > 0:
+                    spans[gram] = (low + start, low + end, weight)
         chosen: list[tuple[int, int, float]] = []
         for start, end, weight in nlargest(most * 8, spans.values(), key=_weight):
             if all(end <= first or last <= start for first, last, _ in chosen):
@@ -258,6 +248,11 @@ class Model:
             if len(chosen) == most:
                 break
         return chosen
+
+    def _weight(self, gram: str) -> float:
+        """Return a gram's weight for an emergency."""
+        place = self._places["emergency"]
+        return _field(self._numbers[gram], place) * self._steps[place]
 
 
 def load(path: Path | None) -> Model | None:
@@ -317,8 +312,35 @@ def _unpacked(numbers: _Numbers) -> list[int]:
     return unpacked
 
 
-def _fields(number: int, count: int) -> list[int]:
-    """Return the signed fields of 32 bits that a number is the sum of."""
-    half = _HALF * (((1 << (32 * count)) - 1) // 0xFFFFFFFF)
-    data = (number + half).to_bytes(4 * count, "little")
-    return [field - _HALF for field in struct.unpack(f"<{count}I", data)]
+def _fields(number: int, count: int) -> tuple[int, ...]:
+    """Return the lowest signed fields of 32 bits that a number is the sum of."""
+    size = 32 * count
+    half = _HALF * (((1 << size) - 1) // _FIELD)
+    data = ((number + half & (1 << size) - 1) ^ half).to_bytes(4 * count, "little")
+    return struct.unpack(f"<{count}i", data)
+
+
+def _field(number: int, place: int) -> int:
+    """Return the signed field at a place past the first; lower ones may have borrowed from it."""
+    rounded = ((number >> 32 * place - 1) + 1) >> 1
+    return (rounded + _HALF & _FIELD) - _HALF
+
+
+def _joined(file: _File, count: int) -> list[int]:
+    """Return each gram's fields as one number."""
+    places = _places(file.heads)
+    fields = struct.Struct(f"<{count}i")
+    shift = 32 * places["emergency"]
+    numbers = [
+        norm + (weight << shift)
+        for norm, weight in zip(
+            fields.unpack(file.norms), fields.unpack(file.emergency), strict=True
+        )
+    ]
+    for name, packed in file.numbers.items():
+        shift = 32 * places[name]
+        numbers = [
+            number + (more << shift)
+            for number, more in zip(numbers, _unpacked(packed), strict=True)
+        ]
+    return numbers

@@ -117,6 +117,8 @@ def _matches(folded: str, rulebook: Rulebook) -> list[Found]:
 
 def outermost(found: Sequence[Found]) -> list[Found]:
     """Return the phrases that lie in no longer one: 农民工资 hides 农民 and 民工."""
+    if len(found) < 2:
+        return list(found)
     kept: list[Found] = []
     top = last = -1
     for match in found:

@@ -244,7 +244,7 @@ def _likely(case: Case) -> dict[Service, float]:
     model, scores = case.rulebook.model, case.scores
     if model is None or scores is None:
         return {}
-    logits = model.logits("service", model.count(scores))
+    logits = model.logits("service", scores)
     return {Service(one): 1 / (1 + math.exp(-logit)) for one, logit in logits.items()}
 
 
