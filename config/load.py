@@ -25,7 +25,7 @@ M = TypeVar("M", bound=BaseModel)
 #: Looked for when no file is named, relative to the current directory.
 DEFAULT = Path("config/gateway.yaml")
 #: Keys of channels' sections that are paths.
-_PATHS = ("folder", "dialogue", "recordings", "ca", "certificate")
+_PATHS = ("folder", "dialogue", "recordings", "ca", "certificate", "certificate_key")
 _SQLITE = "sqlite:///"
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
