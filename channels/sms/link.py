@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Callable
 
 from channels.sms.dialect import Dialect, Outcome, Outgoing, Result
-from channels.sms.secure import why_not
 from channels.sms.session import Hands, LinkLost, LoginRefused, Session, Timing
+from channels.sms.tls import why_not
 from normalizer.errors import TryLater
 
 log = logging.getLogger(__name__)

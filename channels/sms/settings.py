@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from channels.sms.secure import context
+from channels.sms.tls import client_context
 from config.settings import Duration, Section, Word, as_list
 
 #: Octets of randomness, as characters, below which a path is guessable.
@@ -34,6 +34,7 @@ _ONLY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "verify": ("smpp", "cmpp"),
         "ca": ("smpp", "cmpp"),
         "certificate": ("smpp", "cmpp"),
+        "certificate_key": ("smpp", "cmpp"),
         "system_type": ("smpp",),
         "alphabet": ("smpp",),
         "version": ("cmpp",),
@@ -60,7 +61,8 @@ class SmsSettings(Section):
     tls: Literal["implicit", "none"] = "none"
     verify: bool = True  #: whether the carrier's certificate must be valid
     ca: Path | None = None  #: PEM file of who may have signed it; None: whom the system trusts
-    certificate: Path | None = None  #: PEM file of our own, with its key
+    certificate: Path | None = None  #: PEM file of our own
+    certificate_key: Path | None = None  #: its key; None: it stands in the same file
     heartbeat: Duration = timedelta(seconds=30)
     answer_within: Duration = timedelta(seconds=10)
     window: int = Field(default=10, ge=1, le=1000)  #: messages of ours without an answer
@@ -135,8 +137,15 @@ class SmsSettings(Section):
             ValueError: A file that is named is not what it should be, or is named in vain.
         """
         if self.tls == "none":
-            for key in ("ca", "certificate"):
+            for key in ("ca", "certificate", "certificate_key"):
                 if getattr(self, key) is not None:
                     raise ValueError(f"{key} has no meaning without tls: implicit")
             return None
-        return context(verify=self.verify, ca=self.ca, certificate=self.certificate)
+        if self.certificate_key is not None and self.certificate is None:
+            raise ValueError("certificate_key has no meaning without certificate")
+        return client_context(
+            verify=self.verify,
+            ca=self.ca,
+            certificate=self.certificate,
+            certificate_key=self.certificate_key,
+        )

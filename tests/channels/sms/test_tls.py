@@ -59,7 +59,19 @@ async def test_a_certificate_may_go_unverified(tmp_path: Path) -> None:
             await smsc.wait("bind")
 
 
-async def test_a_centre_may_ask_who_we_are(authority: Authority, tmp_path: Path) -> None:
+def split(pem: Path) -> dict[str, Path]:
+    """Return the settings of a certificate whose key stands in a file of its own."""
+    certificate, begin, key = pem.read_text("utf-8").partition("-----BEGIN PRIVATE KEY")
+    pem.write_text(certificate, encoding="utf-8")
+    apart = pem.with_suffix(".key")
+    apart.write_text(begin + key, encoding="utf-8")
+    return {"certificate": pem, "certificate_key": apart}
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one file", "two files"])
+async def test_a_centre_may_ask_who_we_are(
+    apart: bool, authority: Authority, tmp_path: Path
+) -> None:
     """With a certificate of its own the gateway gets in; without, the centre ends the connection."""
     trusted = [authority.sign("centre"), authority.path]
     async with Smsc(NODE, trusted) as smsc:
@@ -68,7 +80,8 @@ async def test_a_centre_may_ask_who_we_are(authority: Authority, tmp_path: Path)
         async with running(anonymous, Gateway()):
             await smsc.wait("untrusted")
             assert not anonymous.link.up
-        known = texting(smsc.port, tmp_path, **more, certificate=authority.sign("ours"))
+        files = split(authority.sign("ours")) if apart else {"certificate": authority.sign("ours")}
+        known = texting(smsc.port, tmp_path, **more, **files)
         async with running(known, Gateway()):
             await smsc.wait("bind")
         assert len(smsc.of("bind")) == 1
@@ -111,6 +124,7 @@ async def test_a_break_in_tls_loses_nothing(authority: Authority, tmp_path: Path
         ({"certificate": "authority.pem"}, "certificate: no certificate with its key"),
         ({"tls": "none", "ca": "authority.pem"}, "without tls: implicit"),
         ({"tls": "none", "certificate": "authority.pem"}, "without tls: implicit"),
+        ({"certificate_key": "authority.pem"}, "without certificate"),
         ({"tls": "starttls"}, "implicit"),
     ],
 )

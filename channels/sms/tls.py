@@ -4,13 +4,16 @@ import ssl
 from pathlib import Path
 
 
-def context(*, verify: bool, ca: Path | None, certificate: Path | None) -> ssl.SSLContext:
+def client_context(
+    *, verify: bool, ca: Path | None, certificate: Path | None, certificate_key: Path | None
+) -> ssl.SSLContext:
     """Return what a connection to a carrier is secured with: TLS 1.2 or later.
 
     Args:
         verify: Whether the carrier's certificate must be valid and name the host.
         ca: PEM file of who may have signed it; None: the authorities that the system trusts.
-        certificate: PEM file of our own certificate and its key, where the carrier asks for one.
+        certificate: PEM file of our own certificate, where the carrier asks for one.
+        certificate_key: PEM file of its key; None: it stands in the same file.
 
     Raises:
         ValueError: A file cannot be read, or does not hold what it should; names its key.
@@ -24,7 +27,8 @@ def context(*, verify: bool, ca: Path | None, certificate: Path | None) -> ssl.S
         made.verify_mode = ssl.CERT_NONE
     if certificate is not None:
         try:
-            made.load_cert_chain(certificate, password="")  # a key that asks would hold us up
+            # A key that asks for a password would hold us up.
+            made.load_cert_chain(certificate, certificate_key, password="")
         except OSError as error:
             raise ValueError(
                 f"certificate: no certificate with its key in PEM form there: {_why(error)}"
