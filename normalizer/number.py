@@ -10,6 +10,10 @@ from datetime import date
 from functools import lru_cache
 
 _SHAPE = re.compile(r"(\d{8})-(\d{6}|[1-9]\d{6,9})-(\d)", re.ASCII)
+#: How a number stands inside a text, well-formed or not.
+IN_TEXT = re.compile(r"(?<![0-9-])[0-9]{8}-[0-9]{6,12}-[0-9](?![0-9-])")
+#: Numbers of a text that are looked up.
+MOST_CITED = 3
 #: ASCII digit -> the digit sum of its double, as an octet.
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _ZERO = ord("0")

@@ -27,6 +27,8 @@ Lookup = Callable[[str, str], Sequence[Any]]
 #: Signatures that are looked at; a mail may have hundreds.
 SIGNATURES = 3
 _RELAYS = 10
+#: What the libraries raise on words that nobody should send.
+_STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _FROM = re.compile(r"from\s+(\S{1,255})(.{0,1000}?)(?:\sby\s|$)", re.IGNORECASE | re.DOTALL)
 _ADDRESS = re.compile(r"[\[(](?:IPv6:)?([0-9a-fA-F:.]{3,45})[\])]", re.IGNORECASE)
 
@@ -54,6 +56,7 @@ def origin(claim: Claim) -> tuple[str, str] | None:
             address = ip_address(text)
         except ValueError:
             continue
+        address = getattr(address, "ipv4_mapped", None) or address
         if not any(address in network for network in ours):
             return str(address), name.strip("[]()")
     return None
@@ -89,7 +92,10 @@ def _spf(claim: Claim, lookup: Lookup) -> Finding:
     if found is None:
         return Finding(method="spf", result="none", about="")
     address, helo = found
-    result, _, _ = _Query(lookup, i=address, s=claim.sender, h=helo).check()
+    try:
+        result, _, _ = _Query(lookup, i=address, s=claim.sender, h=helo).check()
+    except _STUMBLES:
+        result = "permerror"
     domain = claim.sender.rpartition("@")[2]
     about = f"smtp.mailfrom={domain}" if domain else f"smtp.helo={helo}"
     return Finding(method="spf", result=result, about=about)
@@ -115,7 +121,7 @@ def _signature(raw: bytes, place: int, lookup: Lookup) -> Finding:
         result = "temperror"
     except dkim.ValidationError as error:
         result = "fail" if "hash" in str(error) else "permerror"
-    except (dkim.DKIMException, ArithmeticError, LookupError, TypeError, ValueError):
+    except (dkim.DKIMException, *_STUMBLES):
         result = "permerror"
     domain = signed.signature_fields.get(b"d", b"").decode("ascii", "replace").lower()
     return Finding(method="dkim", result=result, about=f"header.d={domain}")
@@ -131,7 +137,7 @@ def _dmarc(domain: str, by_spf: Finding, by_dkim: Sequence[Finding], lookup: Loo
         policy = _policy(domain, lookup) or _policy(_organisation(domain), lookup)
     except TimeoutError:
         return says("temperror")
-    except DMARCException:
+    except (DMARCException, *_STUMBLES):
         return says("permerror")
     if not policy.get("p"):
         return says("none")

@@ -84,8 +84,9 @@ class EmailChannel:
             senders,
             self.messenger,
         )
-        hand_over = self._hand_over(sorter)
+        hand_over: HandOver | None = None
         try:
+            hand_over = self._hand_over(sorter)
             await readers.open()
             if hand_over is not None:
                 await hand_over.open()
@@ -93,7 +94,7 @@ class EmailChannel:
             self._trouble = None
             await self._read_mailbox(sorter)
         except OSError as error:
-            self._trouble = f"cannot listen: {error.strerror}"
+            self._trouble = f"cannot start: {error.strerror}"
             raise
         finally:
             if hand_over is not None:

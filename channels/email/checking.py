@@ -49,6 +49,7 @@ class Senders:
             await asyncio.wait(self._tasks, timeout=_END_S)
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._helpers is not None:
             await self._helpers.close()
 

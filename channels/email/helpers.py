@@ -149,14 +149,21 @@ class Helpers(Generic[Q, A]):
         process.stdin.write(framed(questions))
         await process.stdin.drain()
         (size,) = HEAD.unpack(await process.stdout.readexactly(HEAD.size))
-        return self._decoder.decode(await process.stdout.readexactly(size))
+        answers = self._decoder.decode(await process.stdout.readexactly(size))
+        if len(answers) != len(questions):
+            raise OSError("a helper that leaves questions out")
+        return answers
 
     async def _start(self) -> asyncio.subprocess.Process:
         if self._closed:
             raise StoreError("the gateway ends")
         pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
+            # Its trace would quote the citizen.
+            quiet = asyncio.subprocess.DEVNULL
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=pipe, stdout=pipe, stderr=quiet
+            )
         except OSError as error:
             raise StoreError(f"no helper can be started: {error.strerror}") from None
         self._all.add(process)

@@ -171,9 +171,12 @@ class Mailbox:
     def _drain(self, client: IMAPClient) -> None:
         """Take all that waits, of a long backlog from both its ends by turns.
 
-        A cry for help is likelier to be among the newest, and the oldest have waited longest.
+        A cry for help is likelier to be among the newest, and the oldest have waited longest. The
+        oldest go first: what was taken tells where we began. Where the server keeps no keywords,
+        only their order does, and it must hold.
         """
-        newest = False
+        ordered = not self._keyword and self._at.move_to is None
+        newest = True
         failed: set[int] = set()
         while not self._stop.is_set():
             _news(client)
@@ -182,7 +185,7 @@ class Mailbox:
                 return
             if not waiting:
                 continue
-            newest = not newest
+            newest = not newest and not ordered
             done = self._batch(client, waiting[-BATCH:] if newest else waiting[:BATCH], failed)
             if not done and failed:
                 self._stop.wait(2.0)  # the store is down: nothing is lost, it all stays here

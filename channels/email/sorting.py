@@ -18,7 +18,7 @@ from channels.email.ports import Registry
 from channels.email.scanning import Scanner
 from channels.email.settings import EmailSettings
 from normalizer.errors import DeliveryError, StoreError
-from normalizer.number import is_number
+from normalizer.number import IN_TEXT, MOST_CITED, is_number
 from normalizer.schema import Attachment, Inbound, Requester
 
 #: Returns what a mail says. Raises `StoreError` where it is to be tried again.
@@ -28,10 +28,7 @@ log = logging.getLogger(__name__)
 
 #: Octets of a mail that are kept with the ticket itself; a larger one is a file beside it.
 RAW_OCTETS = 1024 * 1024
-_NUMBER = re.compile(r"(?<![0-9-])[0-9]{8}-[0-9]{6,12}-[0-9](?![0-9-])")
 _SRS = re.compile(r"srs[01][=+-].*", re.IGNORECASE)
-#: Tickets that a mail may cite.
-_CITED = 3
 
 
 class Sorter:
@@ -229,10 +226,10 @@ class Sorter:
     async def _others_tickets(self, mail: Mail, thread: str | None) -> tuple[str, ...]:
         """Return the tickets of others that a mail cites, by number or by a mail of ours."""
         cited = {s.number for id_ in mail.cites if (s := self._own.read(id_)) and s.number}
-        told = _NUMBER.findall(f"{mail.subject}\n{mail.full[:100_000]}")
+        told = IN_TEXT.findall(f"{mail.subject}\n{mail.full[:100_000]}")
         numbers = dict.fromkeys((*cited, *(number for number in told if is_number(number))))
         found = []
-        for number in list(numbers)[:_CITED]:
+        for number in list(numbers)[:MOST_CITED]:
             theirs = await self._registry.thread_of(number)
             if theirs is not None and theirs != thread:
                 found.append(number)

@@ -6,7 +6,6 @@ answers our question; else it is a ticket of its own.
 """
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +29,7 @@ from gateway.talk.phrases import Ask, Command, Rate, command_of
 from gateway.talk.receipts import CONVERSING
 from gateway.view import status_of
 from normalizer.errors import NotAllowed
-from normalizer.number import is_number
+from normalizer.number import IN_TEXT, MOST_CITED, is_number
 from normalizer.schema import ChannelRef, Inbound
 from normalizer.text import normalize_text
 
@@ -43,13 +42,9 @@ ASKED_WITHIN = timedelta(hours=24)
 LOOK_BACK = timedelta(days=120)
 #: The event of a citizen who wants no more notices.
 STOPPED = "stopped"
-#: How a ticket's number looks inside a text.
-_NUMBER = re.compile(r"(?<![0-9-])[0-9]{8}-[0-9]{6,12}-[0-9](?![0-9-])")
 #: Kinds of channels of which every act is a ticket, however soon it follows another (contract
 #: section 5: every call that was answered is one ticket).
 WHOLE = frozenset({"phone"})
-#: Numbers of a text that are looked up.
-_CITED = 3
 
 
 def same_thread(came_by: ChannelRef, inbound: Inbound) -> bool:
@@ -129,7 +124,7 @@ class Conversation:
     async def _join(
         self, inbound: Inbound, text: str, earlier: list[StoredTicket]
     ) -> Receipt | None:
-        for number in (*inbound.cites, *_NUMBER.findall(text)[:_CITED]):
+        for number in (*inbound.cites, *IN_TEXT.findall(text)[:MOST_CITED]):
             stored = await self._core.store.ticket(number) if is_number(number) else None
             if (
                 stored is not None

@@ -167,6 +167,20 @@ async def test_without_answers_nothing_is_claimed(names: Names, mailer: NodeMail
     assert found == {"spf": "temperror", "dkim": "temperror", "dmarc": "temperror"}
 
 
+@pytest.mark.parametrize(
+    "sender", ["", "@", "a@", "@b", "a@b..c", "é@ü.example", "a" * 900, "%{i}@x"]
+)
+@pytest.mark.parametrize("helo", ["", "[192.0.2.1]", "..", "x" * 300, "名.example"])
+async def test_no_words_of_a_sender_hurt(names: Names, sender: str, helo: str) -> None:
+    """Whatever is claimed, the answer is one of the words of RFC 8601."""
+    field = b"DKIM-Signature: v=1; a=x; d=\xff; s=; bh==; b=%%; h=\r\n"
+    found = await _found(
+        names, field + mail(b"x"), sender=sender, helo=helo, domain=sender.rpartition("@")[2]
+    )
+    words = {"none", "pass", "fail", "softfail", "neutral", "permerror", "temperror"}
+    assert set(found.values()) <= words
+
+
 async def test_a_policy_that_nobody_can_read(names: Names) -> None:
     """It is the domain's error, and says nothing of the mail."""
     assert (await _found(names, mail(b"x"), domain="broken.example"))["dmarc"] == "permerror"

@@ -108,14 +108,14 @@ async def test_what_waits_and_what_comes_is_taken_and_marked(
 
 
 async def test_a_backlog_is_taken_from_both_ends(dovecot: Dovecot, reading: Make) -> None:
-    """The newest are among the first, the oldest next: neither waits for the whole of it."""
+    """The oldest first, the newest next: neither waits for the whole of it."""
     for number in range(400):
         dovecot.put(letter(number))
     read = reading(dovecot.settings())
     await read.has(400)
     order = list(read.taken)
-    assert set(order[:50]) == {letter(number) for number in range(350, 400)}
-    assert set(order[50:100]) == {letter(number) for number in range(50)}
+    assert set(order[:50]) == {letter(number) for number in range(50)}
+    assert set(order[50:100]) == {letter(number) for number in range(350, 400)}
     assert max(read.taken.values()) == 1
 
 
