@@ -35,10 +35,13 @@ log = logging.getLogger(__name__)
 
 #: How old a ticket is before it is noted: a flood is taken in first. Every limit is longer.
 SETTLED = timedelta(minutes=1)
-#: News seen to, and tickets looked at, in one round; and seconds between rounds while there is more.
+#: News seen to in one round, and seconds until the next round while there are more.
 _NEWS = 200
+_NEWS_S = 0.1
+#: Tickets looked at in one round, and seconds until the next while there are more: far fewer cards
+#: than a back office takes, so that what is over by the thousand keeps no new ticket waiting.
 _ROUND = 32
-_BREATH_S = 0.1
+_ROUND_S = 1.0
 #: Seconds between rounds otherwise.
 PAUSE_S = 5.0
 #: How long a ticket that could not be looked at is left alone, so that it keeps no other back.
@@ -87,27 +90,31 @@ class CardWatch:
         never = asyncio.Event()
         while True:
             try:
-                more = await self.look()
+                pause = await self.look()
             except StoreError as error:
                 log.warning("cards.store_failed", extra={"why": type(error).__name__})
-                more = False
-            await self._clock.wait(never, _BREATH_S if more else PAUSE_S)
+                pause = PAUSE_S
+            await self._clock.wait(never, pause)
 
-    async def look(self) -> bool:
-        """See to some news and some tickets, and return whether there may be more at once.
+    async def look(self) -> float:
+        """See to some news and some tickets; return the seconds until the next look.
+
+        It is `PAUSE_S` when there is nothing more to be done now.
 
         Raises:
             StoreError: The store refuses; what is due stays due.
         """
         if not self._terms().shown:
-            return False  # what came is noted once they are shown again
+            return PAUSE_S  # what came is noted once they are shown again
         more = await self._note_news()
         now = self._clock.now()
         due = await self._store.watched(now, _ROUND)
         looks = await asyncio.gather(*(self._take(one, now) for one in due))
         if looks:
             await self._store.watch(looks)
-        return more or len(due) == _ROUND
+        if len(due) == _ROUND:
+            return _ROUND_S
+        return _NEWS_S if more else PAUSE_S
 
     async def _note_news(self) -> bool:
         """Note when to look at what came since; return whether there is more."""

@@ -137,13 +137,15 @@ class Conversation:
             return None
         now = self._core.clock.now()
         spoken_of = max(opened, key=_last_words)  # the newer of equals
+        further: Further | None = None
         if _within(JOIN_WITHIN, _last_words(spoken_of), now):
             further = await self._additions.read(spoken_of.ticket, inbound.text, inbound.place)
             if not is_new(spoken_of.ticket, further.seen, further.judged):
                 return await self._add(spoken_of, inbound, further)
         asked = opened[0]
         if _within(ASKED_WITHIN, asked.ticket.received_at, now):
-            further = await self._additions.read(asked.ticket, inbound.text, inbound.place)
+            if further is None or asked is not spoken_of:
+                further = await self._additions.read(asked.ticket, inbound.text, inbound.place)
             if answers_question(asked.ticket, further.seen, further.judged):
                 return await self._add(asked, inbound, further)
         return None

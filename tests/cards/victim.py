@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.cards.watch import CardWatch, Terms
+from gateway.cards.watch import PAUSE_S, CardWatch, Terms
 from gateway.metrics import Metrics
 from gateway.store.base import Delivery, Lane
 from gateway.store.sqlite import SqliteStore
@@ -34,7 +34,7 @@ async def mind(store: SqliteStore) -> None:
     """Show every card that is due."""
     clock = FakeClock(LATER)
     watch = CardWatch(store, clock, Nobody(), lambda: Terms(near=0.25), Metrics())
-    while await watch.look():
+    while await watch.look() < PAUSE_S:
         pass
 
 
