@@ -155,8 +155,11 @@ def _rung(loaded: Loaded, path: ValuePath, rung: Rung) -> Iterator[Problem]:
     if target is not None:
         if getattr(rung, target) is None:
             yield loaded.problem(path, f"a rung to {rung.to} needs {target}")
-        if not any(each.get("kind") == rung.to for each in loaded.settings.channels):
+        channels = [each for each in loaded.settings.channels if each.get("kind") == rung.to]
+        if not channels:
             yield loaded.problem((*path, "to"), f"there is no channel of kind {rung.to}")
+        elif rung.to == "phone" and not any(each.get("call_back") is not None for each in channels):
+            yield loaded.problem((*path, "to"), "no line makes calls: give one call_back")
     for key in ("number", "address"):
         if key != target and getattr(rung, key) is not None:
             yield loaded.problem((*path, key), f"a rung to {rung.to} takes no {key}")

@@ -16,12 +16,12 @@ from typing import Literal
 import msgspec
 
 from channels.base import Message
-from channels.phone.link import Call, Dial
+from channels.phone.link import Call, Dial, Missed
 from channels.phone.numbers import to_dial
 from channels.phone.ports import Lent, Ratings
 from channels.phone.settings import CallBack
 from channels.phone.voice import Prompts
-from normalizer.errors import TryLater, Unreachable
+from normalizer.errors import StoreError, TryLater, Unreachable
 from normalizer.schema import Value
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ _ANSWERED = "hotline.answer.answered"
 _LOOK_S = 1.0
 #: Between two tries at a phone on duty, which no quiet hours hold.
 _ALARM_PAUSE = timedelta(seconds=30)
+#: Where the line had no room for a call, nobody was rung.
+_NO_ROOM_PAUSE = timedelta(minutes=1)
 _ENDING = ".owed"
 
 
@@ -146,8 +148,8 @@ class CallBacks:
                 if owed.id not in self._ringing and owed.due_at <= self._now():
                     try:
                         await self._try(owed)
-                    except OSError as error:
-                        log.error("callback.not_kept", extra={"why": error.strerror})  # noqa: TRY400 - the error says all
+                    except (OSError, StoreError) as error:
+                        log.error("callback.failed", extra={"why": type(error).__name__})  # noqa: TRY400 - the error says all
             await asyncio.sleep(_LOOK_S)
 
     async def _try(self, owed: Owed) -> None:
@@ -184,14 +186,23 @@ class CallBacks:
 
     # What became of it
 
-    async def missed(self, name: str, why: str) -> None:
-        """Take that nobody was reached; after the last try it is given up."""
-        self._ringing.discard(name)
-        if (owed := self._owed.get(name)) is None:
+    async def missed(self, missed: Missed) -> None:
+        """Take that nobody was reached; after the last try it is given up.
+
+        One that the store does not take note of is given up when its time comes again.
+        """
+        self._ringing.discard(missed.id)
+        if (owed := self._owed.get(missed.id)) is None:
             return
-        log.info("callback.missed", extra={"purpose": owed.purpose, "why": why})
-        if owed.tries >= self._settings.tries:
-            await self._give_up(owed, why)
+        log.info("callback.missed", extra={"purpose": owed.purpose, "why": missed.why})
+        try:
+            if not missed.rang:
+                again = self._now() + _NO_ROOM_PAUSE
+                self._write(msgspec.structs.replace(owed, tries=owed.tries - 1, due_at=again))
+            elif owed.tries >= self._settings.tries:
+                await self._give_up(owed, missed.why)
+        except (OSError, StoreError) as error:
+            log.error("callback.failed", extra={"why": type(error).__name__})  # noqa: TRY400 - the error says all
 
     async def _give_up(self, owed: Owed, why: str) -> None:
         log.warning("callback.given_up", extra={"purpose": owed.purpose, "why": why})
@@ -204,7 +215,7 @@ class CallBacks:
         if owed is None:
             return
         if not done:
-            await self.missed(call.task, "nothing was said")
+            await self.missed(Missed(id=call.task, why="nothing was said"))
             return
         await self._told(owed, arrived=True, why=call.how)
         self._drop(owed)

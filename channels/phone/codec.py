@@ -112,7 +112,7 @@ def early(call: Call, account: Account, heard: str, now: datetime) -> Inbound:
 def more(call: Call, account: Account, heard: str, now: datetime, number: str) -> Inbound:
     """Return the message of words that tell of an emergency in a call that is a ticket already."""
     return msgspec.structs.replace(
-        _inbound(call, account, heard.strip(), now),
+        _inbound(call, account, heard.strip() or ASKED_FOR_HELP, now),
         key=f"{key_of(call)}:more",
         digest=_digest("more", call),
         continues=number,

@@ -141,6 +141,7 @@ class Missed(Value, frozen=True, kw_only=True, tag=True):
 
     id: str  #: of the task
     why: str
+    rang: bool = True  #: else nobody was disturbed, and it counts for nothing
 
 
 class Filed(Value, frozen=True, kw_only=True, tag=True):

@@ -237,7 +237,7 @@ class PhoneLine:
             case PuttingThrough():
                 self._show(message, peer)
             case Missed() if self.messenger is not None:
-                self._spawn(self.messenger.missed(message.id, message.why))
+                self._spawn(self.messenger.missed(message))
             case _:
                 log.warning("worker.strange", extra={"kind": type(message).__name__})
 

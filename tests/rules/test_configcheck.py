@@ -199,6 +199,10 @@ def test_no_problem_holds_a_password(tmp_path: Path) -> None:
             ["7: liaison.119.ladder.0: a rung to sms needs number"],
         ),
         (
+            '"119": {ladder: [{after: 0s, to: phone, number: "+8613800138000"}]}',
+            ["7: liaison.119.ladder.0.to: there is no channel of kind phone"],
+        ),
+        (
             '"119": {ladder: [{after: 0s, to: email, address: a@b.example}]}',
             ["7: liaison.119.ladder.0.to: there is no channel of kind email"],
         ),

@@ -61,7 +61,7 @@ class Dialling:
         if dial.id in self._tasks:
             return
         if not room:
-            self._missed(dial, "no room")
+            self._missed(dial, "no room", rang=False)
             return
         task = self._tasks[dial.id] = asyncio.create_task(self._dial(dial))
         task.add_done_callback(lambda _: self._tasks.pop(dial.id, None))
@@ -80,13 +80,13 @@ class Dialling:
                 self._dialogue, dial.purpose, dial.number, dial.scale, dial.said
             )
         except KeyError:
-            self._missed(dial, "the dialogue has no such calls")
+            self._missed(dial, "the dialogue has no such calls", rang=False)
             return
         hop, leg = resolved(settings.server, settings.port), self._sockets.open()
         if hop is None or leg is None:
             if leg is not None:
                 self._sockets.close(leg)
-            self._missed(dial, "no port" if leg is None else "no server")
+            self._missed(dial, "no port" if leg is None else "no server", rang=False)
             return
         target = f"sip:{dial.to}@{settings.server}"
         wanted = Wanted(target, hop, settings.local_host, leg.port)
@@ -101,6 +101,6 @@ class Dialling:
             self._sockets.close(leg)
             self._missed(dial, f"status {answer}")
 
-    def _missed(self, dial: Dial, why: str) -> None:
+    def _missed(self, dial: Dial, why: str, *, rang: bool = True) -> None:
         log.info("call.missed", extra={"purpose": dial.purpose, "why": why})
-        self._gateway.tell(Missed(id=dial.id, why=why))
+        self._gateway.tell(Missed(id=dial.id, why=why, rang=rang))

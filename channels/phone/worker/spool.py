@@ -32,8 +32,10 @@ class Spool:
         return self.folder / ((f"{call_id}.{side}" if side else call_id) + _SOUND)
 
     def begin(self, call: Call) -> None:
-        """Keep what is known of a call that is about to be answered."""
-        (self.folder / (call.id + _BEGUN)).write_bytes(msgspec.json.encode(call))
+        """Keep what is known of a call that is about to be answered, or goes on with others."""
+        draft = self.folder / (call.id + ".new")
+        draft.write_bytes(msgspec.json.encode(call))
+        draft.replace(self.folder / (call.id + _BEGUN))  # never half of it
 
     def done(self, call: Call) -> None:
         """Keep a finished call; it survives a loss of power from here on."""

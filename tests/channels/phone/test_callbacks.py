@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from channels.base import Message
 from channels.phone.callbacks import CallBacks
-from channels.phone.link import Dial
+from channels.phone.link import Dial, Missed
 from channels.phone.numbers import to_dial
 from channels.phone.settings import CallBack
 from channels.phone.voice import Prompts
@@ -173,6 +173,36 @@ async def test_what_needs_no_call_makes_none(tmp_path: Path) -> None:
         await calls.send("call:a@b;t", ANSWERED)
     assert not (tmp_path / "owed").exists()
     assert dialled == []
+
+
+async def test_a_line_without_room_costs_no_try(tmp_path: Path) -> None:
+    """Nobody was rung: the call is owed as before, a minute later; a crash forgets nothing."""
+    clock = [NOW]
+    dialled: list[Dial] = []
+
+    def dial(call: Dial) -> bool:
+        dialled.append(call)
+        return True
+
+    def calls() -> CallBacks:
+        prompts = Prompts(tmp_path / "prompts", Beep())
+        return CallBacks(tmp_path / "owed", CallBack(tries=1), prompts, dial, lambda: clock[0])
+
+    first = calls()
+    await first.send("+8613800138000", ANSWERED)
+    for expected in (1, 2, 3):
+        listed = calls()  # as after a crash
+        run = asyncio.create_task(listed.run())
+        await until(lambda n=expected: len(dialled) == n)
+        await listed.missed(Missed(id=dialled[-1].id, why="no room", rang=False))
+        run.cancel()
+        clock[0] += timedelta(minutes=2)
+    listed = calls()
+    run = asyncio.create_task(listed.run())
+    await until(lambda: len(dialled) == 4)
+    await listed.missed(Missed(id=dialled[-1].id, why="status 486"))
+    run.cancel()
+    assert list((tmp_path / "owed").iterdir()) == []
 
 
 @pytest.mark.parametrize(
