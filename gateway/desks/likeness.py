@@ -45,7 +45,12 @@ _ANOTHER = (
 )
 
 #: Kinds of happening (``config/lexicons/kinds.yaml``) that witnesses confuse: one group joins.
-_GROUPS = {"explosion": "fire", "wire": "electric"}
+_GROUPS = {
+    "explosion": "fire",
+    "wire": "electric",
+    "drowned": "drowning",
+    "inside": "trapped",
+}
 #: Calls for help that say nothing of what happened: never one by place alone.
 _UNSAID = frozenset({"help", "ambulance", "firefighters", "officers", "hidden"})
 #: Kinds that spread and that a whole street sees.

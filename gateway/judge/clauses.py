@@ -35,6 +35,7 @@ class Reading(Value, frozen=True, kw_only=True):
     sentences: tuple[int, ...]  #: likewise
     rearms: tuple[int, ...]  #: where a word stands that ends the reach of earlier frames
     fresh: tuple[int, ...]  #: where one stands that ends the reach of the whole text's too
+    today: tuple[int, ...] = ()  #: where a word stands that tells the day
 
 
 def read(folded: str, rulebook: Rulebook) -> Reading:
@@ -65,6 +66,7 @@ def read(folded: str, rulebook: Rulebook) -> Reading:
         sentences=tuple(sentences),
         rearms=tuple(hit[0] for hit in signs if hit[2].rearms),
         fresh=tuple(hit[0] for hit in signs if hit[2].rearms == "text"),
+        today=tuple(hit[0] for hit in signs if hit[2].today),
     )
 
 
@@ -137,6 +139,15 @@ def fresh(hit: Hit, reading: Reading) -> bool:
     low = reading.clauses[max(0, clause - 1)]
     index = bisect_left(reading.fresh, low)
     return index < len(reading.fresh) and reading.fresh[index] <= hit[1]
+
+
+def today(hit: Hit, reading: Reading, reach: int) -> bool:
+    """Tell whether a word such as 今天 stands before the happening, near it in its sentence."""
+    if not reading.today:
+        return False
+    sentence = reading.sentences[bisect_right(reading.sentences, hit[0]) - 1]
+    index = bisect_left(reading.today, max(sentence, hit[0] - reach))
+    return index < len(reading.today) and reading.today[index] < hit[0]
 
 
 def _order(hit: Hit) -> tuple[int, int]:

@@ -54,7 +54,10 @@ _WEAKER = {
     "hint": "hint",
 }
 _KIND = frozenset(
-    {"label", "level", "services", "also", "domain", "rank", "counts_as", "generic", "careful"}
+    {
+        *("label", "level", "services", "also", "domain", "rank", "counts_as"),
+        *("generic", "unnamed", "careful"),
+    }
 )
 _REARMS = frozenset({"sentence", "text"})
 _LEVELS = frozenset({"emergency", "urgent"})
@@ -275,7 +278,7 @@ class _Compiler:
                     self._add(item, sense)
 
     def _sign(self, name: str, node: Node) -> None:
-        fields = node.fields(frozenset({"weight", "opens", "rearms", "phrases"}))
+        fields = node.fields(frozenset({"weight", "opens", "rearms", "today", "phrases"}))
         weight = fields["weight"].one_of(_TIERS, "weight") if "weight" in fields else "hint"
         sense = Sense(
             role=Role.SIGN,
@@ -283,6 +286,7 @@ class _Compiler:
             weight=0.0 if weight == "always" else self._tier(weight),
             opens="opens" in fields and fields["opens"].switch(),
             rearms=fields["rearms"].one_of(_REARMS, "reach") if "rearms" in fields else "",
+            today="today" in fields and fields["today"].switch(),
             rule=f"sign.{name}",
         )
         self._phrases(node, fields, sense)
@@ -384,6 +388,7 @@ def _kind(name: str, node: Node) -> Kind:
         rank=fields["rank"].number() if "rank" in fields else 0.0,
         counts_as=fields["counts_as"].word() if "counts_as" in fields else None,
         generic="generic" in fields and fields["generic"].switch(),
+        unnamed="unnamed" in fields and fields["unnamed"].switch(),
         careful="careful" in fields and fields["careful"].switch(),
     )
 

@@ -39,6 +39,7 @@ class Sense(Value, frozen=True, kw_only=True):
     reach: Reach = Reach.PHRASE
     opens: bool = False  #: starts a new clause
     rearms: str = ""  #: sentence or text: which frames no longer reach what follows
+    today: bool = False  #: what stands behind it in its sentence is of today
     only: frozenset[str] = frozenset()  #: the kinds that a frame speaks against; empty for all
     rule: str = ""  #: as named in the evidence
 
@@ -55,6 +56,7 @@ class Kind(Value, frozen=True, kw_only=True):
     rank: float  #: the highest among those found names the incident
     counts_as: str | None  #: the sign it is to other kinds, e.g. injured
     generic: bool = False  #: says that somebody must come, not what happens
+    unnamed: bool = False  #: a cry to nobody in particular: the model tells who comes
     careful: bool = False  #: people dispute such texts: the least hint reaches a human
 
 
@@ -81,17 +83,21 @@ class Settings(Value, frozen=True, kw_only=True):
     long_malus: float = 0.3  #: letters tell of much that is over
     title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
     title_domain: float = 2.0  #: likewise for domains
-    model_calls: float = 0.5  #: chance from which the model calls an emergency by itself
+    model_calls: float = 0.55  #: chance from which the model calls an emergency by itself
     model_least: int = 9  #: in a text of so many characters; of a shorter one a human looks first
-    model_agrees: float = 0.12  #: chance from which what the lexicon calls stands without a human
-    model_doubts: float = 0.15  #: chance from which a human looks though the lexicon is silent
-    model_calms: float = 0.01  #: chance below which what the lexicon only doubts is let go
+    model_backs: float = 0.2  #: chance from which it calls what the lexicon found but only doubts
+    model_agrees: float = 0.02  #: chance from which what the lexicon calls stands without a human
+    model_doubts: float = 0.25  #: chance from which a human looks though the lexicon is silent
+    #: Chance that people would dispute a text, from which a human looks though nothing else asks.
+    model_disputed: float = 0.15
+    model_calms: float = 0.015  #: chance below which what the lexicon only doubts is let go
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45
     model_named: float = 0.65  #: how much more of a chance a service has that a call for help names
     #: Chance from which a service comes that the lexicon asks for because of what stands beside.
-    model_beside: float = 0.6
-    model_adds: float = 0.95  #: chance from which the model adds a service
+    model_beside: float = 0.75
+    model_cried: float = 0.2  #: the same for a cry to nobody, or for little more than a hint
+    model_adds: float = 0.98  #: chance from which the model adds a service
     #: What a weight of one counts beside the model's logits, in telling the type and the domain.
     model_type: float = 1.0
     model_domain: float = 4.0

@@ -23,13 +23,14 @@ from normalizer.schema import EMERGENCY_SERVICES, Domain, RequestType, Value
 #: The questions and their answers, in the order of the artefact.
 LABELS: Mapping[str, tuple[str, ...]] = {
     "emergency": ("emergency",),
+    "unclear": ("unclear",),
     "service": tuple(EMERGENCY_SERVICES),
     "domain": tuple(Domain),
     "type": tuple(RequestType),
 }
 
 #: LIBLINEAR's C by head, as cross-validation and a site's letters found best.
-_KEENNESS = {"emergency": 4.0, "service": 4.0, "domain": 20.0, "type": 4.0}
+_KEENNESS = {"emergency": 4.0, "unclear": 4.0, "service": 4.0, "domain": 20.0, "type": 4.0}
 
 
 class Options(Value, frozen=True, kw_only=True):
@@ -163,13 +164,20 @@ class Training:
 def _answer(head: str, one: Telling) -> tuple[str, ...] | None:
     """Return the labels of a telling for a head, None where nobody said."""
     example = one.example
-    if head == "emergency":
-        if example.emergency is None or example.unclear:
-            return None
-        return ("emergency",) if example.emergency else ()
+    if head in {"emergency", "unclear"}:
+        return _yes_or_no(head, example)
     if head == "service":
         return example.services if example.emergency and example.services else None
     if head == "type" and one.variant == "letter":
         return None  # of several that want different things
     label = example.domain if head == "domain" else example.type
     return None if label is None else (label,)
+
+
+def _yes_or_no(head: str, example: Example) -> tuple[str, ...] | None:
+    """Return the head's only label or none; a disputed text is neither emergency nor the contrary."""
+    if example.unclear:
+        return ("unclear",) if head == "unclear" else None
+    if example.emergency is None:
+        return None
+    return ("emergency",) if head == "emergency" and example.emergency else ()

@@ -29,6 +29,8 @@ from normalizer.errors import ConfigError
 #: What a phrase of the lexicon's weight counts beside a logit, measured on letters of others. A
 #: site that taught its own borders has no use for the lexicon's: there it took 0.92 to 0.82.
 _LEXICON = {"domain": 2.0, "type": 1.0}
+#: The questions with one label.
+_YES_OR_NO = frozenset({"emergency", "unclear"})
 #: The recalls at which the card tells the price.
 _RECALLS = (0.95, 0.98, 0.99)
 
@@ -118,8 +120,8 @@ def _calibrate(name: str, fitted: Fitted, crossed: Sequence[Outcome]) -> tuple[F
 
 
 def _true(name: str, example: Example) -> tuple[str, ...]:
-    if name == "emergency":
-        return ("emergency",) if example.emergency else ()
+    if name in _YES_OR_NO:
+        return (name,) if (example.unclear if name == "unclear" else example.emergency) else ()
     if name == "service":
         return example.services or ()
     return (str(example.domain if name == "domain" else example.type),)
@@ -128,11 +130,11 @@ def _true(name: str, example: Example) -> tuple[str, ...]:
 # the card
 
 
-def _emergency(crossed: Sequence[Outcome]) -> dict[str, Any]:
+def _yes_or_no(name: str, crossed: Sequence[Outcome]) -> dict[str, Any]:
     if not crossed:
         return {}
     logits = np.array([one.logits[0] for one in crossed])
-    true = np.array([bool(one.example.emergency) for one in crossed])
+    true = np.array([bool(_true(name, one.example)) for one in crossed])
     slope, offset = platt(logits, true) if 0 < true.sum() < len(true) else (1.0, 0.0)
     chance = 1 / (1 + np.exp(-(slope * logits + offset)))
     scored = [(float(p), bool(flag)) for p, flag in zip(chance, true, strict=True)]
@@ -192,8 +194,8 @@ def _label(name: str, crossed: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _figures(name: str, crossed: Sequence[Outcome]) -> dict[str, Any]:
-    if name == "emergency":
-        found = _emergency(crossed)
+    if name in _YES_OR_NO:
+        found = _yes_or_no(name, crossed)
     elif name == "service":
         found = _service(crossed)
     else:

@@ -7,19 +7,17 @@ human, as does what the model suspects and the lexicon has no word for.
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from gateway.judge.model import Scores
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
 from gateway.judge.terms import Kind, Role, Sense, Settings
 from gateway.judge.weighing import Weighed, present
-from normalizer.schema import EMERGENCY_SERVICES, Evidence, Service, Urgency, Value
+from normalizer.schema import EMERGENCY_SERVICES, Domain, Evidence, Service, Urgency, Value
 
 #: What the evidence names the model.
 RULE = "model.emergency"
-#: Least weight of a happening beside the main one for its own services to be called as well.
-_COUNTS = 0.7
 #: Letters of scripts that neither lexicon nor model know: a human reads those texts.
 _FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
 _READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -68,10 +66,10 @@ def _on_found(case: Case, grave: list[Weighed]) -> Verdict:
     """Return the verdict where the lexicon found something grave."""
     settings = case.rulebook.settings
     chance = case.scores.emergency if case.scores else None
-    if _called(grave[0], chance, settings):
+    if _called(grave[0], case):
         return _found(case, _main(grave, settings.emergency, settings.likely), Urgency.EMERGENCY)
     main = _main(grave, settings.doubt, settings.likely)
-    if chance is not None and chance >= settings.model_calls:
+    if chance is not None and chance >= settings.model_backs:
         return _found(case, main, Urgency.EMERGENCY)
     if any(item.kind.careful for item in grave) or _doubted(grave[0], chance, settings):
         return _found(case, main, Urgency.URGENT)
@@ -92,11 +90,20 @@ def _on_silence(case: Case, soon: Weighed | None) -> Verdict:
     return _calm(case, soon)
 
 
-def _called(top: Weighed, chance: float | None, settings: Settings) -> bool:
-    """Tell whether the lexicon calls an emergency and the model does not think otherwise."""
+def _called(top: Weighed, case: Case) -> bool:
+    """Tell whether the lexicon calls an emergency and the model does not think otherwise.
+
+    Of a text of a few characters the model knows too little to be asked. A cry for help needs no
+    consent either, unless it stands somewhere in a letter and the model is certain.
+    """
+    settings, scores, length = case.rulebook.settings, case.scores, len(case.body)
     if top.weight < settings.emergency:
         return False
-    return chance is None or chance >= settings.model_agrees or top.hit[2].tier == "always"
+    if scores is None or length < settings.model_least or scores.emergency >= settings.model_agrees:
+        return True
+    if top.hit[2].tier != "always":
+        return False
+    return length <= settings.long or scores.emergency >= settings.model_doubts
 
 
 def _doubted(top: Weighed, chance: float | None, settings: Settings) -> bool:
@@ -180,32 +187,35 @@ def _services(chosen: Weighed, case: Case) -> tuple[Service, ...]:
     kind = chosen.kind
     if kind.level == "urgent":
         return kind.services
-    likely = _likely(case)
     settings = case.rulebook.settings
+    likely = _likely(case) if len(case.body) >= settings.model_least else {}
     if likely and (kind.generic or chosen.net < settings.doubt):
-        return _by_model(case, likely, kind.services)
-    sure, more = _asked_for(chosen, case.weighed, case.rulebook)
+        return _by_model(case, likely, chosen)
+    sure, more = _asked_for(chosen, case.rulebook)
     if likely:
         more = [one for one in more if likely.get(one, 0.0) >= settings.model_beside]
-        more.extend(one for one, share in likely.items() if share >= settings.model_adds)
+        named = {one for item in case.weighed if item.weight > 0 for one in item.kind.services}
+        more.extend(
+            one for one, share in likely.items() if share >= settings.model_adds and one in named
+        )
     return tuple(dict.fromkeys((*kind.services, *sure, *more)))
 
 
-def _asked_for(
-    chosen: Weighed, weighed: Iterable[Weighed], rulebook: Rulebook
-) -> tuple[list[Service], list[Service]]:
-    """Return the services of what stands beside a happening: of its kind, then of mere signs."""
+def _asked_for(chosen: Weighed, rulebook: Rulebook) -> tuple[list[Service], list[Service]]:
+    """Return the services that the kind names for what stands beside it: what surely happens, the rest."""
     beside = present(chosen, rulebook)
-    named = {hit[2].name for hit in chosen.beside if hit[2].role is Role.HAPPENING}
+    settings = rulebook.settings
+    happen: set[str | None] = set()
+    for _, _, sense, _ in chosen.beside:
+        if sense.role is Role.HAPPENING and sense.weight >= settings.likely:
+            happen.add(sense.name)
+            if sense.weight >= settings.certain:
+                happen.add(rulebook.kinds[sense.name].counts_as)
     sure: list[Service] = []
     more: list[Service] = []
     for name, services in chosen.kind.also.items():
         if name in beside:
-            (sure if name in named else more).extend(services)
-    for item in weighed:
-        near = item.kind.name in beside and item.weight >= _COUNTS
-        if near and item.kind.counts_as:
-            more.extend(item.kind.services)
+            (sure if name in happen else more).extend(services)
     return sure, more
 
 
@@ -216,7 +226,7 @@ def _suspected(case: Case, urgency: Urgency) -> Verdict:
     """Return the verdict where the model decides: the lexicon has nothing or too little."""
     spans, scores = case.spans, case.scores
     likely = _likely(case)
-    services = _by_model(case, likely, ()) if likely else ()
+    services = _by_model(case, likely) if likely else ()
     kind = case.rulebook.plain.get(services[0]) if services else None
     if scores is None or kind is None:
         services, kind = (), None
@@ -241,22 +251,27 @@ def _suspected(case: Case, urgency: Urgency) -> Verdict:
 
 def _likely(case: Case) -> dict[Service, float]:
     """Return the chance that the model gives each emergency service."""
+    return {Service(one): chance for one, chance in _chances(case, "service").items()}
+
+
+def _chances(case: Case, head: str) -> dict[str, float]:
+    """Return the chances of a head's labels, empty without a model or such a head."""
     model, scores = case.rulebook.model, case.scores
     if model is None or scores is None:
         return {}
-    logits = model.logits("service", scores)
-    return {Service(one): 1 / (1 + math.exp(-logit)) for one, logit in logits.items()}
+    return {one: 1 / (1 + math.exp(-logit)) for one, logit in model.logits(head, scores).items()}
 
 
 def _by_model(
-    case: Case, likely: dict[Service, float], named: Sequence[Service]
+    case: Case, likely: dict[Service, float], chosen: Weighed | None = None
 ) -> tuple[Service, ...]:
-    """Return the likeliest service and those nearly as sure; a named one counts for more."""
+    """Return the likeliest service and those nearly as sure; what a happening names counts for more."""
     settings = case.rulebook.settings
-    first = max(
-        EMERGENCY_SERVICES,
-        key=lambda one: likely.get(one, 0.0) + settings.model_named * (one in named[:1]),
-    )
+    named = chosen.kind.services[0] if chosen else None
+    bonus = settings.model_named
+    if chosen and (chosen.kind.unnamed or chosen.net < settings.doubt):
+        bonus = settings.model_cried
+    first = max(EMERGENCY_SERVICES, key=lambda one: likely.get(one, 0.0) + bonus * (one == named))
     more = [one for one, share in likely.items() if share >= settings.model_adds]
     return tuple(dict.fromkeys((first, *more)))
 
@@ -265,21 +280,47 @@ def _by_model(
 
 
 def _calm(case: Case, chosen: Weighed | None) -> Verdict:
-    """Return the verdict on a text that is no emergency; ``chosen`` needs somebody soon."""
+    """Return the verdict on a text that is no emergency; ``chosen`` needs somebody soon.
+
+    A human looks all the same at what is told of today, and at what people would dispute.
+    """
     spans = case.spans
-    if chosen is not None:
-        evidence = _why(chosen, spans)
-        if chosen.kind.services:
-            evidence.append(spans.evidence("services", chosen.hit, 1.0))
-        return Verdict(
-            urgency=Urgency.URGENT,
-            verify=False,
-            kind=chosen.kind,
-            services=chosen.kind.services,
-            evidence=evidence,
-        )
+    if dated := _dated(case):
+        return _found(case, dated, Urgency.URGENT)
+    disputed = _chances(case, "unclear").get("unclear", 0.0)
+    verify = disputed >= case.rulebook.settings.model_disputed
+    evidence = _against(case) if chosen is None else _why(chosen, spans)
+    services = chosen.kind.services if chosen else ()
+    if chosen and services:
+        evidence.append(spans.evidence("services", chosen.hit, 1.0))
+    if verify:
+        evidence.append(spans.rule("verify", "model.unclear", round(disputed, 2)))
     return Verdict(
-        urgency=Urgency.NORMAL, verify=False, kind=None, services=(), evidence=_against(case)
+        urgency=Urgency.URGENT if chosen or verify else Urgency.NORMAL,
+        verify=verify,
+        kind=chosen.kind if chosen else None,
+        services=services,
+        evidence=evidence,
+    )
+
+
+def _dated(case: Case) -> Weighed | None:
+    """Return what a text tells of today without calling for anybody: blows, a fire, a robbery.
+
+    However much sounds like a letter, a human looks, unless a frame says that it is not so. An
+    illness is left out: that is what people tell a doctor.
+    """
+    return next((item for item in case.weighed if _of_today(item, case.rulebook.settings)), None)
+
+
+def _of_today(item: Weighed, settings: Settings) -> bool:
+    kind, sense = item.kind, item.hit[2]
+    grave = kind.level == "emergency" and kind.domain is not Domain.HEALTH and not kind.generic
+    return (
+        item.today
+        and grave
+        and sense.weight >= settings.possible
+        and all(frame[2].weight < settings.all for frame in item.against)
     )
 
 

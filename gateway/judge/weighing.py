@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 
-from gateway.judge.clauses import Reading, Standing, fresh, standing
+from gateway.judge.clauses import Reading, Standing, fresh, standing, today
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.scan import Hit
 from gateway.judge.terms import Kind
@@ -27,6 +27,7 @@ class Weighed(Value, frozen=True, kw_only=True):
     net: float = 0.0  #: of the happening itself under its frames
     beside: tuple[Hit, ...] = ()  #: other happenings and signs that add to it
     against: tuple[Hit, ...] = ()
+    today: bool = False  #: whether the text says so
 
 
 class _Whole(Value, frozen=True, kw_only=True):
@@ -96,8 +97,9 @@ def _add_up(
 ) -> Weighed:
     hit, net, frames = stand
     kind = rulebook.kinds[hit[2].name]
+    now = today(hit, reading, rulebook.settings.reach)
     if net <= 0:
-        return Weighed(weight=0.0, hit=hit, kind=kind, against=frames)
+        return Weighed(weight=0.0, hit=hit, kind=kind, against=frames, today=now)
     weight = net + whole.bonus
     for added, _ in beside.values():
         weight += added
@@ -112,6 +114,7 @@ def _add_up(
         net=net,
         beside=tuple(other for _, other in beside.values()),
         against=against,
+        today=now,
     )
 
 

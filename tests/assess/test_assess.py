@@ -61,7 +61,7 @@ def test_what_only_sounds_like_it(judge: Judge, text: str) -> None:
         "着火了怎么办",
         "通知:消防演练,有人持刀砍人",
         "活着好累",
-        "急急急",
+        "隔壁吵得厉害,好像打起来了",
     ],
 )
 def test_doubt_goes_to_a_human(judge: Judge, text: str) -> None:

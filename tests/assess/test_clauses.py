@@ -98,6 +98,24 @@ def test_parts_of_a_phrase_stand_near_in_one_sentence(small: Small) -> None:
     assert list(tiers.values()) == [["certain"], ["likely"], [], []]
 
 
+def test_what_is_told_of_today_is_looked_at(small: Small) -> None:
+    """A letter's frame does not silence what happened today in the same sentence; `all` does."""
+    rulebook = small(
+        "signs:\n  today: {weight: always, today: yes, phrases: [今天]}\n"
+        "frames:\n  habit: {against: much, reach: sentence, phrases: [经常]}\n"
+        "  maybe: {against: all, reach: sentence, phrases: [如果]}\n"
+    )
+    assert verdict(assess("经常有人着火", "经常有人着火", rulebook)) == "normal"
+    for text, expected in (
+        ("今天又着火经常这样", "shown"),
+        ("今天开会。又着火经常这样", "normal"),
+        ("今天如果着火经常这样", "normal"),
+        ("着火经常这样今天说", "normal"),
+        ("今天有人受伤经常这样", "shown"),
+    ):
+        assert verdict(assess(text, text, rulebook)) == expected, text
+
+
 def test_latin_phrases_are_whole_words(small: Small) -> None:
     """An English word is not found inside another."""
     rulebook = small("happenings:\n  fire: {certain: [fire, on fire]}\n")

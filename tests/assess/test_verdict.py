@@ -50,8 +50,9 @@ CALLED, SHOWN, CALM = (Urgency.EMERGENCY, False), (Urgency.URGENT, True), (Urgen
     ("logit", "text", "expected"),
     [
         (3.0, "着火了", CALLED),  # both are sure
-        (-3.0, "着火了", SHOWN),  # what the lexicon calls and the model doubts
-        (-9.0, "着火了", SHOWN),  # … is never silenced
+        (-5.0, "三楼那户着火了来看", SHOWN),  # what the lexicon calls and the model doubts
+        (-9.0, "三楼那户着火了来看", SHOWN),  # … is never silenced
+        (-9.0, "着火了", CALLED),  # … and of a few characters the model is not asked
         (-9.0, "救命啊", CALLED),  # … nor a cry for help even doubted
         (-9.0, "着火", CALM),  # what is only likely, and the model sure of nothing
         (-3.0, "着火", SHOWN),
@@ -82,8 +83,71 @@ def test_the_evidence_tells_which_layer_decided(told: Told) -> None:
     """The model's chance stands beside the phrases, negative where it spoke against them."""
     chance = {item.rule: item.weight for item in told(3.0, "着火了").evidence}["model.emergency"]
     assert chance == pytest.approx(0.95)
-    doubt = {item.rule: item.weight for item in told(-3.0, "着火了").evidence}["model.emergency"]
-    assert doubt == pytest.approx(-0.95)
+    doubt = {item.rule: item.weight for item in told(-5.0, "三楼那户着火了来看").evidence}[
+        "model.emergency"
+    ]
+    assert doubt == pytest.approx(-0.99)
+
+
+def test_of_a_few_characters_the_model_is_not_asked(told: Told) -> None:
+    """Neither whether it is an emergency, nor who must come."""
+    assert told(-9.0, "着火了").services == ("119",)
+    assert state(told(-9.0, "着火了")) == CALLED
+
+
+@pytest.mark.parametrize(("length", "expected"), [(100, CALLED), (200, SHOWN)])
+def test_a_cry_inside_a_letter_needs_the_model(
+    told: Told, length: int, expected: tuple[Urgency, bool]
+) -> None:
+    """Somewhere in a long text that the model is certain of, it goes to a human instead."""
+    assert state(told(-9.0, "甲" * length + "救命啊")) == expected
+
+
+def test_what_people_dispute_is_shown(small: Small, tmp_path: Path) -> None:
+    """Though lexicon and model call nothing, and with the reason."""
+    heads = (
+        Head(name="emergency", labels=("emergency",), bias=(-9.0,)),
+        Head(name="unclear", labels=("unclear",), bias=(-3.0,)),
+    )
+    artefact = Artefact(
+        card={"version": "m"},
+        heads=heads,
+        grams=("消失",),
+        norms=(1.0,),
+        weights=((0.0, 6.0),),
+    )
+    model.save(artefact, tmp_path / "a.model")
+    rulebook = structs.replace(small(""), model=model.load(tmp_path / "a.model"))
+    judged = assess("有时候想就这么消失", "有时候想就这么消失", rulebook)
+    assert (state(judged), judged.services) == (SHOWN, ())
+    assert "model.unclear" in {item.rule for item in judged.evidence}
+    assert state(assess("路灯不亮了", "路灯不亮了", rulebook)) == CALM
+
+
+def test_a_cry_to_nobody_is_answered_by_whom_the_model_names(small: Small, tmp_path: Path) -> None:
+    """What an unnamed kind names counts little beside the model's likeliest service."""
+    more = """\
+kinds:
+  cry: {label: 呼救, services: ["110"], generic: yes, unnamed: yes}
+  patrol: {label: 叫警察, services: ["110"], generic: yes}
+happenings:
+  cry: {certain: [快来人救救我们]}
+  patrol: {certain: [快叫警察到这里来]}
+"""
+    heads = (
+        Head(name="emergency", labels=("emergency",), bias=(3.0,)),
+        Head(name="service", labels=("110", "119"), bias=(-1.0, 0.0)),
+    )
+    artefact = Artefact(
+        card={"version": "m"}, heads=heads, grams=("龘",), norms=(1.0,), weights=((0.0,) * 3,)
+    )
+    model.save(artefact, tmp_path / "a.model")
+    rulebook = structs.replace(small(more), model=model.load(tmp_path / "a.model"))
+    named = {
+        text: assess(text, text, rulebook).services
+        for text in ("快来人救救我们这里有水", "快叫警察到这里来有人打")
+    }
+    assert list(named.values()) == [("119",), ("110",)]
 
 
 def test_the_version_names_both(told: Told, tmp_path: Path) -> None:

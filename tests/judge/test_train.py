@@ -136,6 +136,17 @@ def test_a_site_with_many_letters_draws_its_own_borders(small: Corpus, rulebook:
     assert (training.own("domain"), training.own("type")) == (True, False)
 
 
+def test_a_disputed_text_teaches_only_that_it_is_disputed(
+    small: Corpus, rulebook: Rulebook
+) -> None:
+    """It is neither an emergency nor the contrary, and one head learns to know its like."""
+    training = Training((), small.examples, rulebook, OPTIONS)
+    disputed = np.array([one.example.unclear for one in training.told])
+    assert disputed.any()
+    assert not (disputed & training.labelled("emergency")).any()
+    assert (disputed & training.labelled("unclear")).sum() == disputed.sum()
+
+
 def test_the_shipped_model_is_made_of_the_shipped_texts() -> None:
     """Whoever changes a text runs ``make model``: the artefact names the texts it was made of."""
     path = corpus.resources.files("config") / "models" / "judge.model"
