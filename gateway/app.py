@@ -17,11 +17,12 @@ from gateway.blobs import Blobs
 from gateway.cards.watch import CardWatch
 from gateway.clock import Clock, SystemClock
 from gateway.clusters.watch import ClusterWatch
-from gateway.composition import Base, Force, Parts, Plugins, assemble, attachments_folder
+from gateway.composition import Base, Force, Parts, assemble, attachments_folder
 from gateway.configcheck import LOOPBACK
 from gateway.desks.roster import Roster
 from gateway.metrics import Metrics
 from gateway.rules import compile_rules
+from gateway.sections import Plugins
 from gateway.store.base import Store
 from gateway.store.sqlite import from_url
 from gateway.view import Public

@@ -13,10 +13,8 @@ from adapters.notify.notifier import Notifier
 from channels.base import Listener, Messenger, Webhook
 from channels.email.ports import Entrusting
 from channels.phone.ports import Reporting
-from channels.webhook.codec import key_of
 from config.load import Loaded
-from config.plugin import Plugin
-from config.settings import Settings, as_list
+from config.settings import Settings
 from gateway import backoffice, http
 from gateway.accept import Intake
 from gateway.additions import Additions
@@ -49,15 +47,15 @@ from gateway.portal.openid import Authorizer, OpenIds
 from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
 from gateway.reading import reader_of
+from gateway.sections import Plugins, office_keys, opened, outlets_of, speakers_of, ways_of
 from gateway.shared import share
 from gateway.store.base import Store
-from gateway.talk.answering import Answering, QuietHours, answer_destination, quiet_hours
+from gateway.talk.answering import Answering
 from gateway.talk.conversation import Conversation
 from gateway.telephone import SpokenRatings, equip
 from gateway.view import Public
 from normalizer.place import same_place
 
-Plugins = Mapping[str, Plugin[Any, Any]]
 #: An emergency that could not be handed over for days is still one.
 _FOR_EVER = timedelta(days=36_500)
 
@@ -114,12 +112,6 @@ def attachments_folder(settings: Settings) -> Path:
     return Path("var/attachments")
 
 
-def name_of(section: Mapping[str, Any], plugin: Plugin[Any, Any]) -> str:
-    """Return a section's name, its plug-in's default where it gives none."""
-    name: str = plugin.check(section).name
-    return name
-
-
 def assemble(
     base: Base, channels: Plugins, adapters: Plugins, messengers: Mapping[str, Messenger]
 ) -> Parts:
@@ -129,12 +121,9 @@ def assemble(
         ConfigError: A section cannot be built.
     """
     settings = base.loaded.settings
-    built = [
-        (s["kind"], name_of(s, channels[s["kind"]]), channels[s["kind"]].open(s))
-        for s in settings.channels
-    ]
-    outlets = _outlets(settings, adapters)
-    speakers = {**_speakers(settings, channels, [c for _, _, c in built]), **messengers}
+    built = opened(settings, channels)
+    outlets = outlets_of(settings, adapters)
+    speakers = {**speakers_of(settings, channels, [c for _, _, c in built]), **messengers}
     notifier = Notifier(speakers)
     outlets |= dict.fromkeys(("notify", "answer"), Outlet(notifier))
     dispatcher = Dispatcher(base.store, outlets, base.public, base.clock, base.metrics)
@@ -142,13 +131,13 @@ def assemble(
     notifier.telephone_by(call_backs.ask)
     alarm = _emergency(base, dispatcher)
     outlets["liaison"] = Outlet(alarm.queue, _FOR_EVER)
-    core = _core(base, dispatcher, alarm, Answering(_ways(settings, channels, speakers)))
+    core = _core(base, dispatcher, alarm, Answering(ways_of(settings, channels, speakers)))
     additions = Additions(core)
     citizen = Citizen(core, base.public, additions, speakers.get("notify:sms"))
     reader = reader_of(core.rules, base.loaded)
     intake = Intake(core, Conversation(core, additions, citizen), reader)
     dispatcher.pace.behind = intake.behind
-    office = BackOffice(core, base.public, _office_keys(settings, adapters))
+    office = BackOffice(core, base.public, office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
     _lend(base, dispatcher, call_backs, built, speakers)
     _equip(base, alarm, SpokenRatings(core, citizen), [channel for _, _, channel in built])
@@ -259,46 +248,6 @@ def _kind_label(rules: Rules, kind: str) -> str | None:
     return known.label if known else None
 
 
-def _speakers(
-    settings: Settings, channels: Plugins, built: Sequence[object]
-) -> dict[str, Messenger]:
-    """Return the channels' ways out by destination; the first of a kind serves alarms."""
-    speakers: dict[str, Messenger] = {}
-    for section, channel in zip(settings.channels, built, strict=True):
-        plugin = channels[section["kind"]]
-        # A channel that has a session with its carrier sends by it, too.
-        messenger = getattr(channel, "messenger", None)
-        if messenger is None and plugin.speak is not None:
-            messenger = plugin.speak(plugin.check(section))
-        if messenger is not None:
-            speakers[answer_destination(plugin.name, name_of(section, plugin))] = messenger
-            speakers.setdefault(f"notify:{plugin.name}", messenger)
-    return speakers
-
-
-def _ways(
-    settings: Settings, channels: Plugins, speakers: Iterable[str]
-) -> dict[str, QuietHours | None]:
-    """Return the destinations by which citizens can be answered, with their quiet hours."""
-    ways: dict[str, QuietHours | None] = dict.fromkeys(speakers)
-    for section in settings.channels:
-        plugin = channels[section["kind"]]
-        way = answer_destination(plugin.name, name_of(section, plugin))
-        quiet = getattr(plugin.check(section), "quiet_hours", None)
-        if way in ways and quiet is not None:
-            ways[way] = quiet_hours(quiet, settings.instance.zone)
-    return ways
-
-
-def _outlets(settings: Settings, adapters: Plugins) -> dict[str, Outlet]:
-    outlets = {}
-    for section in settings.adapters:
-        plugin = adapters[section["kind"]]
-        checked = plugin.check(section)
-        outlets[checked.name] = Outlet(plugin.build(checked), checked.retry_for)
-    return outlets
-
-
 def _front(
     base: Base,
     built: Sequence[tuple[str, str, Any]],
@@ -371,19 +320,6 @@ def _application(
         app.add_routes(citizen_pages.routes(portal))
         front.page_missing = lambda request: failure(portal.views, request, 404)
     return app
-
-
-def _office_keys(settings: Settings, adapters: Plugins) -> dict[str, tuple[bytes, ...]]:
-    return {
-        name_of(s, adapters[s["kind"]]): _keys(s)
-        for s in settings.adapters
-        if s["kind"] == "backoffice"
-    }
-
-
-def _keys(section: Mapping[str, Any]) -> tuple[bytes, ...]:
-    secrets = as_list(section["secret"])
-    return tuple(key_of(str(secret)) for secret in secrets)  # type: ignore[attr-defined]  # a list
 
 
 def _portal(base: Base, front: http.Front, citizen: Citizen, known: OpenIds) -> Portal:

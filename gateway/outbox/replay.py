@@ -8,7 +8,7 @@ from config.load import Loaded
 from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import SystemClock
-from gateway.composition import attachments_folder, name_of
+from gateway.composition import attachments_folder
 from gateway.core import Core
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.roster import Roster
@@ -16,6 +16,7 @@ from gateway.ids import new_id
 from gateway.metrics import Metrics
 from gateway.plugins import Plugins
 from gateway.rules import compile_rules
+from gateway.sections import name_of
 from gateway.store.base import Delivery, Lane, Quarantined, Store
 from normalizer.errors import ConfigError
 from normalizer.place import same_place

@@ -310,12 +310,7 @@ class Store(Protocol):
         ...
 
     async def settle(self, outcomes: Sequence[Outcome]) -> bool:
-        """Record what became of claimed deliveries.
-
-        Returns:
-            Whether something may be claimed now that could not before: what waited behind these,
-            or these themselves.
-        """
+        """Record what became of claimed deliveries; return whether more may be claimed for it."""
         ...
 
     async def next_due(self, destination: str, lane: Lane) -> datetime | None:

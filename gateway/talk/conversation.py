@@ -144,8 +144,8 @@ class Conversation:
                 return await self._add(spoken_of, inbound, further)
         asked = opened[0]
         if _within(ASKED_WITHIN, asked.ticket.received_at, now):
-            if further is None or asked is not spoken_of:
-                further = await self._additions.read(asked.ticket, inbound.text, inbound.place)
+            known = further if asked is spoken_of else None
+            further = known or await self._additions.read(asked.ticket, inbound.text, inbound.place)
             if answers_question(asked.ticket, further.seen, further.judged):
                 return await self._add(asked, inbound, further)
         return None
