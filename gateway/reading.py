@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: How long after a failure a new process is tried.
 PAUSE_S = 5.0
+#: How long a batch may take; thirty-two short messages of the worst kind take a second and a half.
+HANGS_S = 5.0
 
 _encode = msgspec.msgpack.Encoder().encode
 #: As JSON: MessagePack would bring instants back in UTC, and a ticket keeps its city's zone.
@@ -86,14 +88,19 @@ class Elsewhere(Child):
     Args:
         rules: The rules in force.
         loaded: The configuration that they are of.
+        hangs_s: Seconds after which a child that does not answer is replaced.
     """
 
     depth = 2  #: one to read while the answers of the other are on their way
     express = False
 
-    def __init__(self, rules: Callable[[], Rules], loaded: Loaded) -> None:
+    def __init__(
+        self, rules: Callable[[], Rules], loaded: Loaded, hangs_s: float = HANGS_S
+    ) -> None:
         super().__init__()
         self._rules = rules
+        self._hangs_s = hangs_s
+        self._sent = self._done = 0  #: batches
         self._loaded = loaded
         self._here = Here(rules)
         self._line = Line(most=2 * MOST_IN_ROUND)
@@ -131,6 +138,7 @@ class Elsewhere(Child):
             while not self._live and not self._closed:
                 loaded = self._loaded
                 self._line.failed("the reader is replaced")
+                self._done = self._sent
                 await self._reap()
                 first = pickle.dumps((loaded, self._rules().rulebook.version))
                 try:
@@ -148,9 +156,19 @@ class Elsewhere(Child):
         """Begin a batch."""
         if not self._live or not self._send_frame(_encode(items)):
             self._loop.call_soon(self._line.failed, "there is no reader")
+            return
+        self._sent += 1
+        self._loop.call_later(self._hangs_s, self._check, self._sent)
+
+    def _check(self, sent: int) -> None:
+        """Replace a child that has not answered a batch by now."""
+        if self._live and self._done < sent and self._child is not None:
+            log.error("reader.hangs")
+            self._child.kill()
 
     def _answered(self, frame: bytes) -> None:
         if self._live:
+            self._done += 1
             self._line.answered(_decode(frame))
 
     def _died(self) -> None:

@@ -123,6 +123,22 @@ async def test_a_stopped_reader_holds_up_no_emergency(reader: Elsewhere) -> None
     assert (await ordinary).ticket.content.original == LAMP
 
 
+async def test_a_reader_that_hangs_is_replaced(loaded: Loaded, rules: Rules) -> None:
+    """What it had is read here, and the next messages by another child."""
+    reader = Elsewhere(lambda: rules, loaded, hangs_s=0.3)
+    reader.open()
+    await ready(reader)
+    before = pid_of(reader)
+    os.kill(before, signal.SIGSTOP)
+    asked = [reader.read(inbound(f"{LAMP}{n}")) for n in range(40)]
+    found = await asyncio.wait_for(asyncio.gather(*asked), 30)
+    assert [one.ticket.content.original for one in found] == [f"{LAMP}{n}" for n in range(40)]
+    await ready(reader)
+    assert pid_of(reader) != before
+    assert (await reader.read(inbound(LAMP))).ticket.content.original == LAMP
+    await reader.close()
+
+
 async def test_new_rules_are_read_by_at_once(reader: Elsewhere, loaded: Loaded) -> None:
     """From a reload on no message is read by the rules before it."""
     more = CONFIG.replace(
