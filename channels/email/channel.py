@@ -21,7 +21,7 @@ from channels.email.ports import Registry
 from channels.email.readers import Readers
 from channels.email.settings import EmailSettings, ListenAt
 from channels.email.sorting import Sorter, take_all
-from channels.email.tls import client_context, server_context
+from channels.tls import client_context, server_context
 from config.plugin import Plugin
 from normalizer.errors import ConfigError, StoreError
 

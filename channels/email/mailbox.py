@@ -21,7 +21,7 @@ from imapclient import IMAPClient, SocketTimeout
 
 from channels.email.mime import MAIL_OCTETS
 from channels.email.settings import ImapAt
-from channels.email.tls import reason
+from channels.tls import reason
 from normalizer.schema import Value
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from channels.email.headers import normal_address
 from channels.email.letter import compose
 from channels.email.own import OwnIds
 from channels.email.settings import EmailSettings, OutgoingAt
-from channels.email.tls import client_context, reason
+from channels.tls import client_context, reason
 from normalizer.errors import TryLater, Unreachable
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from channels.email.claims import OURS
-from channels.email.tls import client_context, server_context
+from channels.tls import client_context, server_context
 from config.settings import Duration, Section
 
 Tls = Literal["implicit", "starttls", "none"]

@@ -3,6 +3,8 @@
 import ssl
 from pathlib import Path
 
+from channels.tls import client_context as trusting
+
 
 def client_context(
     *, verify: bool, ca: Path | None, certificate: Path | None, certificate_key: Path | None
@@ -19,12 +21,9 @@ def client_context(
         ValueError: A file cannot be read, or does not hold what it should; names its key.
     """
     try:
-        made = ssl.create_default_context(cafile=ca)
+        made = trusting(ca, verify=verify)
     except OSError as error:
         raise ValueError(f"ca: no certificates in PEM form there: {_why(error)}") from None
-    if not verify:
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
     if certificate is not None:
         try:
             # A key that asks for a password would hold us up.

@@ -13,7 +13,7 @@ from imapclient import IMAPClient
 
 from channels.email.mailbox import TAKEN, Fetched, Mailbox
 from channels.email.settings import ImapAt
-from channels.email.tls import client_context
+from channels.tls import client_context
 from tests.acceptance.polling import eventually
 from tests.channels.email.servers import USER, Dovecot, Wire, open_folder
 from tests.channels.email.vectors.building import mail
