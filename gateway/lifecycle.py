@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from config.calendar import Calendar
 from gateway.store.base import StoredTicket
-from gateway.view import status_of
+from gateway.view import moves, status_of
 from normalizer.errors import Malformed, NotAllowed
 from normalizer.schema import Status, Value
 
@@ -90,10 +90,8 @@ def check_step(
 
 def limit_of(stored: StoredTicket) -> datetime | None:
     """Return until when the matter is to be finished, extensions included."""
-    granted = [
-        e.data["until"] for e in stored.events if e.event == "extended" and "until" in e.data
-    ]
-    return datetime.fromisoformat(granted[-1]) if granted else stored.ticket.limits.finish_by
+    moved = [until for e in stored.events for limit, until in moves(e) if limit == "finish_by"]
+    return moved[-1] if moved else stored.ticket.limits.finish_by
 
 
 class _Extension:

@@ -4,7 +4,7 @@ A view is a pure function of the stored record and its events up to one of them,
 try of one delivery shows the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -47,8 +47,8 @@ STATUS_AFTER = {
 #: Events that are no step of a ticket: what it was found to belong to, what its citizen wishes.
 INTERNAL = frozenset({"clustered", "stopped"})
 
-#: The member of an event's details that moves a limit, by the limit; the newest such event counts.
-MOVED_BY = {"contact_by": "contact_by", "finish_by": "until"}
+#: The event that sets a limit anew, and the member of its details, by the limit; the newest counts.
+MOVED_BY = {"contact_by": ("signed", "contact_by"), "finish_by": ("extended", "until")}
 
 #: The same as `STATUS_AFTER` for incidents.
 INCIDENT_STATE_AFTER = {
@@ -85,12 +85,20 @@ def urgency_of(ticket: Ticket, events: Iterable[Event]) -> Urgency:
     return urgency
 
 
+def moves(event: Event) -> Iterator[tuple[str, datetime]]:
+    """Yield the limits that an event sets anew, and their ends.
+
+    Whatever else a step says of an instant, only an extension that was granted moves a limit.
+    """
+    for limit, (name, member) in MOVED_BY.items():
+        if event.event == name and (until := event.data.get(member)):
+            yield limit, datetime.fromisoformat(until)
+
+
 def _limits(limits: Limits, events: Sequence[Event], zone: ZoneInfo) -> Limits:
     moved = {name: getattr(limits, name) for name in MOVED_BY}
     for event in events:
-        for name, member in MOVED_BY.items():
-            if until := event.data.get(member):
-                moved[name] = datetime.fromisoformat(until)
+        moved.update(moves(event))
     return Limits(
         dispatch_by=_local(limits.dispatch_by, zone),
         sign_by=_local(limits.sign_by, zone),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from gateway.standing import OVER
 from gateway.store.base import StoredTicket
-from gateway.view import MOVED_BY, status_of
+from gateway.view import moves, status_of
 from normalizer.schema import Limits, Status, Value
 
 #: The event of a card that was shown; its details are ``limit`` and ``card``.
@@ -111,10 +111,8 @@ def _in_force(stored: StoredTicket) -> Iterator[tuple[int, Term]]:
         term.limit: (1, term) for term in begun(stored.ticket.limits, stored.ticket.received_at)
     }
     for event in stored.events:
-        for limit, member in MOVED_BY.items():
-            if until := event.data.get(member):
-                moved = Term(limit=limit, since=event.at, until=datetime.fromisoformat(until))
-                terms[limit] = (event.version, moved)
+        for limit, until in moves(event):
+            terms[limit] = (event.version, Term(limit=limit, since=event.at, until=until))
     yield from terms.values()
 
 

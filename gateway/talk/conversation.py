@@ -125,9 +125,8 @@ class Conversation:
         stored = await self._core.store.ticket(number) if number is not None else None
         return None if stored is None else await self._add(stored, inbound)
 
-    async def _join(
-        self, inbound: Inbound, text: str, earlier: list[StoredTicket]
-    ) -> Receipt | None:
+    async def _cited(self, inbound: Inbound, text: str) -> StoredTicket | None:
+        """Return the open ticket that a message cites, of its own conversation or by a mail of ours."""
         for number in (*inbound.cites, *_NUMBER.findall(text)[:_CITED]):
             stored = await self._core.store.ticket(number) if is_number(number) else None
             if (
@@ -135,19 +134,29 @@ class Conversation:
                 and _is_open(stored)
                 and (number in inbound.cites or same_thread(stored.ticket.channel, inbound))
             ):
-                return await self._add(stored, inbound)
+                return stored
+        return None
+
+    async def _join(
+        self, inbound: Inbound, text: str, earlier: list[StoredTicket]
+    ) -> Receipt | None:
+        cited = await self._cited(inbound, text)
+        if cited is not None:
+            return await self._add(cited, inbound)
         opened = [stored for stored in earlier if _is_open(stored)]
         if not opened:
             return None
         now = self._core.clock.now()
         spoken_of = max(opened, key=_last_words)  # the newer of equals
+        further: Further | None = None
         if _within(JOIN_WITHIN, _last_words(spoken_of), now):
             further = await self._additions.read(spoken_of.ticket, inbound.text)
             if not is_new(spoken_of.ticket, further.seen, further.judged):
                 return await self._add(spoken_of, inbound, further)
         asked = opened[0]
         if _within(ASKED_WITHIN, asked.ticket.received_at, now):
-            further = await self._additions.read(asked.ticket, inbound.text)
+            if further is None or asked is not spoken_of:
+                further = await self._additions.read(asked.ticket, inbound.text)
             if answers_question(asked.ticket, further.seen, further.judged):
                 return await self._add(asked, inbound, further)
         return None

@@ -92,6 +92,15 @@ def test_an_extension_moves_the_last_limit_only() -> None:
     assert (shown.limits.policy, shown.limits.basis) == ("suzhou", "五(四)")
 
 
+@pytest.mark.parametrize("step", ["signed", "contacted", "returned", "answered"])
+def test_only_an_extension_moves_the_last_limit(step: str) -> None:
+    """What another step says of an instant passed no rule on extensions."""
+    told = ticket(limits=Limits(finish_by=START))
+    events = (event("accepted"), event(step, 2, data={"until": UNTIL}))
+    shown = publish(stored(of=told, events=events), PUBLIC)
+    assert shown.limits.finish_by == START
+
+
 def test_every_instant_is_in_the_instances_zone() -> None:
     """The offset of China stands in each of them, wherever the store put it."""
     told = ticket(occurred_at=START, limits=Limits(finish_by=START))
