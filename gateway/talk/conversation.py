@@ -121,9 +121,8 @@ class Conversation:
         stored = await self._core.store.ticket(number) if number is not None else None
         return None if stored is None else await self._add(stored, inbound)
 
-    async def _join(
-        self, inbound: Inbound, text: str, earlier: list[StoredTicket]
-    ) -> Receipt | None:
+    async def _cited(self, inbound: Inbound, text: str) -> StoredTicket | None:
+        """Return the open ticket that a message cites, of its own conversation or by a mail of ours."""
         for number in (*inbound.cites, *IN_TEXT.findall(text)[:MOST_CITED]):
             stored = await self._core.store.ticket(number) if is_number(number) else None
             if (
@@ -131,7 +130,15 @@ class Conversation:
                 and _is_open(stored)
                 and (number in inbound.cites or same_thread(stored.ticket.channel, inbound))
             ):
-                return await self._add(stored, inbound)
+                return stored
+        return None
+
+    async def _join(
+        self, inbound: Inbound, text: str, earlier: list[StoredTicket]
+    ) -> Receipt | None:
+        cited = await self._cited(inbound, text)
+        if cited is not None:
+            return await self._add(cited, inbound)
         opened = [stored for stored in earlier if _is_open(stored)]
         if not opened:
             return None

@@ -17,7 +17,7 @@ from config.load import load
 from gateway import plugins
 from gateway.app import App, build
 from gateway.cards.watch import PAUSE_S
-from gateway.demo import new_secret
+from gateway.demo.peers import new_secret
 from gateway.jsonschema import schema
 from tests.clock import FakeClock
 from tests.gateway.world import LAMP, ZONE
