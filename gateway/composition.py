@@ -1,6 +1,6 @@
 """Putting the gateway together: the only place that constructs its parts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,7 @@ from aiohttp import web
 from adapters.base import Adapter
 from adapters.notify.notifier import Notifier
 from channels.base import Listener, Messenger, Webhook
-from channels.email.ports import Entrusting
-from channels.phone.ports import Reporting
+from channels.phone.ports import Lent, Reporting
 from config.load import Loaded
 from config.settings import Settings
 from gateway import backoffice, http
@@ -22,6 +21,7 @@ from gateway.backoffice import BackOffice
 from gateway.blobs import Blobs
 from gateway.callback import CallBacks
 from gateway.cards.watch import Terms
+from gateway.carriers import CarrierReports, Recollection
 from gateway.clock import Clock
 from gateway.compose import Rules
 from gateway.core import Core
@@ -34,8 +34,8 @@ from gateway.fetching import KEPT_FOR, errands
 from gateway.health import Health, Part, State
 from gateway.ids import new_id
 from gateway.late import InTime, Latecomers, Taking
+from gateway.lending import Means, lend
 from gateway.letters import sounds_urgent
-from gateway.lodging import CarrierReports, Recollection, lodge
 from gateway.mail import MailRegistry
 from gateway.metrics import Metrics
 from gateway.outbox.destination import Outlet
@@ -48,11 +48,11 @@ from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
 from gateway.reading import reader_of
 from gateway.sections import Plugins, office_keys, opened, outlets_of, speakers_of, ways_of
-from gateway.shared import share
+from gateway.shared import shared_of
 from gateway.store.base import Store
 from gateway.talk.answering import Answering
 from gateway.talk.conversation import Conversation
-from gateway.telephone import SpokenRatings, equip
+from gateway.telephone import SpokenRatings, lent
 from gateway.view import Public
 from normalizer.place import same_place
 
@@ -139,8 +139,8 @@ def assemble(
     dispatcher.pace.behind = intake.behind
     office = BackOffice(core, base.public, office_keys(settings, adapters))
     outlets["media"] = Outlet(errands(speakers, base.store, base.blobs, additions), KEPT_FOR)
-    _lend(base, dispatcher, call_backs, built, speakers)
-    _equip(base, alarm, SpokenRatings(core, citizen), [channel for _, _, channel in built])
+    line = lent(base.blobs.write, alarm.feed.pop, core.rules, SpokenRatings(core, citizen))
+    lend(_means(base, dispatcher, call_backs, line), _by_kind(built, speakers))
     in_time = _in_time(base, core, intake, speakers)
     front = _front(base, built, intake, dispatcher, alarm, in_time)
     return Parts(
@@ -170,25 +170,26 @@ def _core(base: Base, dispatcher: Dispatcher, alarm: Emergency, answering: Answe
     )
 
 
-def _lend(
-    base: Base,
-    dispatcher: Dispatcher,
-    call_backs: CallBacks,
-    built: Sequence[tuple[str, str, object]],
-    speakers: Mapping[str, Messenger],
-) -> None:
-    """Give the channels what they ask for beside a place to listen."""
-    channels = [channel for _, _, channel in built]
-    beside = attachments_folder(base.loaded.settings).parent
-    share(base.store, beside / "shared", [*channels, *speakers.values()])
-    lodge(
-        built,
-        beside,
-        lambda text: sounds_urgent(text, base.force.rules.rulebook),
-        CarrierReports(base.store, base.clock),
-        Recollection(base.store),
+def _by_kind(
+    built: Sequence[tuple[str, str, object]], speakers: Mapping[str, Messenger]
+) -> list[tuple[str, object]]:
+    """Return channels and messengers with their kinds."""
+    ways_out = [(way.split(":")[1], each) for way, each in speakers.items() if ":" in way]
+    return [*((kind, channel) for kind, _, channel in built), *ways_out]
+
+
+def _means(base: Base, dispatcher: Dispatcher, call_backs: CallBacks, line: Lent) -> Means:
+    """Return what channels and messengers may ask for."""
+    force, beside = base.force, attachments_folder(base.loaded.settings).parent
+    return Means(
+        shared=shared_of(base.store, beside / "shared"),
+        folder=beside,
+        urgent=lambda text: sounds_urgent(text, force.rules.rulebook),
+        line=line,
+        memory=Recollection(base.store),
+        reports=CarrierReports(base.store, base.clock),
+        registry=MailRegistry(base.store, base.blobs, base.clock, dispatcher, call_backs),
     )
-    _entrust(base, dispatcher, call_backs, channels)
 
 
 def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Messenger]) -> InTime:
@@ -196,22 +197,6 @@ def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Mess
     taking = Taking(intake, core, base.blobs)
     folder = attachments_folder(base.loaded.settings).parent / "late"
     return InTime(taking, Latecomers(folder, core, taking, speakers), base.clock)
-
-
-def _equip(base: Base, alarm: Emergency, rated: SpokenRatings, channels: Sequence[object]) -> None:
-    """Lend what telephone lines work with."""
-    force = base.force
-    equip(channels, base.blobs.write, alarm.feed.pop, lambda: force.rules, rated)
-
-
-def _entrust(
-    base: Base, dispatcher: Dispatcher, call_backs: CallBacks, channels: Iterable[object]
-) -> None:
-    """Lend the registry to the channels whose carriers report on what was sent."""
-    registry = MailRegistry(base.store, base.blobs, base.clock, dispatcher, call_backs)
-    for channel in channels:
-        if hasattr(channel, "entrust"):
-            cast("Entrusting", channel).entrust(registry)
 
 
 def _state(channel: object) -> Part:

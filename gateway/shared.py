@@ -8,22 +8,20 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar, cast
 
-from channels.base import Entry, Shared, Sharing
+from channels.base import Entry, Shared
 from normalizer.errors import StoreError
 
 T = TypeVar("T")
 
 
-def share(store: object, folder: Path, parts: Iterable[object]) -> None:
-    """Give what all nodes see to the channels and messengers that work with it."""
-    shared = cast("Shared", store) if hasattr(store, "swap") else FileShared(folder)
-    for part in {id(p): p for p in parts if hasattr(p, "share")}.values():
-        cast("Sharing", part).share(shared)
+def shared_of(store: object, folder: Path) -> Shared:
+    """Return what all nodes see: the store's own, else files in a folder."""
+    return cast("Shared", store) if hasattr(store, "swap") else FileShared(folder)
 
 
 class FileShared:

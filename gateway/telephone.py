@@ -1,10 +1,9 @@
 """What the gateway lends to telephone lines."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from typing import cast
 
-from channels.phone.ports import Equipped, Keep, Lent, Pop
+from channels.phone.ports import Keep, Lent, Pop
 from config.region import RATINGS
 from gateway.compose import Rules
 from gateway.core import Core
@@ -42,14 +41,8 @@ class SpokenRatings:
             return  # rated meanwhile, on the web perhaps
 
 
-def equip(
-    channels: Iterable[object],
-    keep: Keep,
-    pop: Pop,
-    rules: Callable[[], Rules],
-    rated: SpokenRatings,
-) -> None:
-    """Lend files, a judge, desks' pages, ratings and a clock to the channels that ask for them."""
+def lent(keep: Keep, pop: Pop, rules: Callable[[], Rules], rated: SpokenRatings) -> Lent:
+    """Return files, a judge, desks' pages, ratings and a clock for telephone lines."""
 
     def judge(text: str) -> tuple[Service, ...] | None:
         return emergency_in(text, rules().rulebook)
@@ -57,7 +50,4 @@ def equip(
     def quiet(span: str, at: datetime) -> datetime:
         return quiet_hours(span, rules().zone).after(at)
 
-    lent = Lent(keep, judge, pop, rated, quiet)
-    for channel in channels:
-        if hasattr(channel, "equip"):
-            cast("Equipped", channel).equip(lent)
+    return Lent(keep, judge, pop, rated, quiet)

@@ -1,12 +1,8 @@
-"""What the gateway lends to channels that have a session of their own with a carrier."""
+"""What carriers tell of messages, and what the store recalls for their channels."""
 
 import logging
-from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import cast
 
-from channels.base import Following, Heeding, Keeping, Recalling
 from gateway.additions import message_key
 from gateway.clock import Clock
 from gateway.store.base import Change, NewEvent, Store
@@ -77,22 +73,3 @@ class Recollection:
         for stored in earlier:
             found += [e.at for e in stored.events if e.key is not None and e.key.startswith(same)]
         return found
-
-
-def lodge(
-    built: Sequence[tuple[str, str, object]],
-    folder: Path,
-    urgent: Callable[[str], bool],
-    reports: CarrierReports,
-    memory: Recollection,
-) -> None:
-    """Give the channels that ask for it a folder, an ear, a memory, and a place for reports."""
-    for kind, _, channel in built:
-        if hasattr(channel, "keep_in"):
-            cast("Keeping", channel).keep_in(folder / kind)
-        if hasattr(channel, "recall"):
-            cast("Recalling", channel).recall(memory.taken)
-        if hasattr(channel, "heed"):
-            cast("Heeding", channel).heed(urgent)
-        if hasattr(channel, "follow"):
-            cast("Following", channel).follow(reports.tell)

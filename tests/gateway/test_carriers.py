@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from gateway.lodging import Recollection
+from gateway.carriers import Recollection
 from normalizer.schema import Inbound
 from tests.gateway.world import LAMP, PHONE, World
 
