@@ -32,6 +32,9 @@ _STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 _FROM = re.compile(r"from\s+(\S{1,255})(.{0,1000}?)(?:\sby\s|$)", re.IGNORECASE | re.DOTALL)
 _ADDRESS = re.compile(r"[\[(](?:IPv6:)?([0-9a-fA-F:.]{3,45})[\])]", re.IGNORECASE)
 
+#: What the client called itself, where a server writes that too: it may look like an address.
+_CLAIMED = re.compile(r"\b(?:helo|ehlo)[\s=]+\S+", re.IGNORECASE)
+
 
 def findings_of(claim: Claim, lookup: Lookup) -> tuple[Finding, ...]:
     """Return what the three methods say, one after another."""
@@ -50,7 +53,8 @@ def origin(claim: Claim) -> tuple[str, str] | None:
     for value in every(fields(split(claim.raw)[0]), "received")[:_RELAYS]:
         found = _FROM.match(value.decode("utf-8", "replace"))
         if found is not None:
-            seen += [(address, found[1]) for address in _ADDRESS.findall(found[2])]
+            written = _ADDRESS.findall(_CLAIMED.sub("", found[2])) or _ADDRESS.findall(found[1])
+            seen += [(address, found[1]) for address in written]
     for text, name in seen:
         try:
             address = ip_address(text)

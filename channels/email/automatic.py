@@ -8,7 +8,7 @@ Sources: RFC 3834 §2 and §5; RFC 3464, RFC 8098 (reports); RFC 2369, RFC 2919 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from channels.email.charset import decode_words
 from channels.email.headers import Field, first
@@ -29,21 +29,19 @@ _BOUNCE = re.compile(
     re.IGNORECASE,
 )
 _PRECEDENCE = frozenset(("bulk", "list", "junk", "auto_reply", "auto-reply"))
-_RESPONDERS = (
-    "x-autoreply",
-    "x-autorespond",
-    "x-auto-reply",
-    "x-autoreply-from",
-    "x-mail-autoreply",
+_RESPONDERS = frozenset(
+    ("x-autoreply", "x-autorespond", "x-auto-reply", "x-autoreply-from", "x-mail-autoreply")
 )
-_LISTS = (
-    "list-id",
-    "list-unsubscribe",
-    "list-post",
-    "list-help",
-    "mailing-list",
-    "x-mailing-list",
-    "feedback-id",
+_LISTS = frozenset(
+    (
+        "list-id",
+        "list-unsubscribe",
+        "list-post",
+        "list-help",
+        "mailing-list",
+        "x-mailing-list",
+        "feedback-id",
+    )
 )
 #: Stands on every mail of ours, so that we know it when our name for it was lost on the way.
 OWN_FIELD = "x-hotline-notice"
@@ -118,6 +116,5 @@ def _machine(
     return "no-reply sender" if _NOBODY.fullmatch(sender) else ""
 
 
-def _present(fields: Iterable[Field], names: Sequence[str]) -> str:
-    known = {name for name, _ in fields}
-    return next((name for name in names if name in known), "")
+def _present(fields: Iterable[Field], names: Collection[str]) -> str:
+    return next((name for name, _ in fields if name in names), "")

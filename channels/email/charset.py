@@ -103,6 +103,7 @@ class Decoded(Value, frozen=True, kw_only=True):
     sure: bool = True
 
 
+@lru_cache(maxsize=1024)
 def codec_of(declared: str | None) -> str | None:
     """Return Python's name of the charset to read a declaration as; None: it says nothing."""
     if not declared:
@@ -123,6 +124,12 @@ def codec_of(declared: str | None) -> str | None:
 def decode(octets: bytes, declared: str | None = None) -> Decoded:
     """Return the text of octets whose charset is declared rightly, wrongly or not at all."""
     codec = codec_of(declared)
+    if octets.isascii() and codec not in _SEVEN_BIT:
+        return Decoded(text=octets.decode("ascii"))
+    return _decoded(octets, codec)
+
+
+def _decoded(octets: bytes, codec: str | None) -> Decoded:
     for mark, name in _BOMS:
         if octets.startswith(mark):
             return Decoded(text=octets[len(mark) :].decode(name, "replace"))

@@ -47,7 +47,10 @@ def fields(block: bytes) -> list[Field]:
 
 def first(found: Iterable[Field], name: str) -> bytes:
     """Return the value of the first field of a name, unfolded; empty where there is none."""
-    return next((unfold(value) for key, value in found if key == name), b"")
+    for key, value in found:
+        if key == name:
+            return unfold(value)
+    return b""
 
 
 def every(found: Iterable[Field], name: str) -> list[bytes]:

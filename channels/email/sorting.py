@@ -273,8 +273,9 @@ class Sorter:
     async def _files(self, mail: Mail) -> tuple[list[Attachment], list[str]]:
         files: list[Attachment] = []
         left_out = list(mail.left_out)
-        for file in mail.files:
-            if await self._scanner.allows(file.content):
+        allowed = await self._scanner.allowed([file.content for file in mail.files])
+        for file, good in zip(mail.files, allowed, strict=True):
+            if good:
                 files.append(await self._registry.keep(file.name, file.content, len(files)))
             else:
                 left_out.append(file.name)

@@ -147,6 +147,25 @@ async def test_behind_servers_of_ours(names: Names) -> None:
     assert (await _found(names, raw, peer="127.0.0.1"))["spf"] == "none"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "from [203.0.113.1] (unknown [192.0.2.66]) by mx.city.example (Postfix)",
+        "from [192.0.2.66] (helo=[203.0.113.1]) by mx.city.example with esmtps (Exim 4.94.2)",
+        "from bad.example ([192.0.2.66]:44096 helo=[203.0.113.1]) by mx.city.example with esmtp",
+        "from unknown (HELO [203.0.113.1]) (192.0.2.66) by mx.city.example with SMTP",
+        'from bad.example ([192.0.2.66]:38080 "EHLO\r\n\t[203.0.113.1]" rhost-flags-OK) by mx.city.example',
+        "from bad.example (192.0.2.66) by mx.city.example (10.1.1.1) with Microsoft SMTP Server",
+    ],
+)
+async def test_what_a_client_calls_itself_is_no_address(names: Names, written: str) -> None:
+    """Postfix, Exim, qmail, sendmail and Exchange write the address each in their way."""
+    raw = f"Received: {written}; Mon, 23 Nov 2026 10:00:00 +0800\r\n".encode() + mail(b"x")
+    assert (await _found(names, raw, peer="127.0.0.1"))["spf"] == "fail"
+    good = raw.replace(b"192.0.2.66", b"203.0.113.66")
+    assert (await _found(names, good, peer="127.0.0.1"))["spf"] == "pass"
+
+
 async def test_dmarc_wants_the_very_domain(names: Names, mailer: NodeMailer) -> None:
     """A signature of another domain passes and does not count; strictly not even a sub-domain's."""
     below = _signed(mailer, "mail.qq.example")

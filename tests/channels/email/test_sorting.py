@@ -1,5 +1,6 @@
 """What becomes of a mail: ticket, remark, or kept aside; and who is answered."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from channels.email.codec import understand
 from channels.email.limits import AnswerLimits
 from channels.email.own import OwnIds
 from channels.email.parsed import Envelope, Job, Mail
+from channels.email.scanning import Scanner
 from channels.email.settings import EmailSettings
 from channels.email.sorting import Sorter, take_all
 from normalizer.errors import Conflict, StoreError
@@ -305,6 +307,19 @@ async def test_a_scanner_keeps_a_file_out(tmp_path: Path) -> None:
         await desk.take(mail(**parts))
         assert [a.name for a in desk.tickets.taken[0].attachments] == names
         assert desk.tickets.taken[0].remark is not None
+
+
+async def test_a_scanner_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    """All files of a mail have one time together; then they are kept out, and no program is left."""
+    mark = tmp_path / "pids"
+    hangs = ("/bin/sh", "-c", f"echo $$ >> {mark}; exec sleep 600")
+    assert await Scanner(hangs, 0.5).allowed([b"a", b"b"]) == [False, False]
+    for pid in mark.read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+    picky = ("/bin/sh", "-c", "! grep -q bad")
+    contents = [b"bad" if n % 3 else b"good" for n in range(20)]
+    assert await Scanner(picky, 30).allowed(contents) == [not n % 3 for n in range(20)]
 
 
 async def test_only_the_trusted_relay_is_believed() -> None:

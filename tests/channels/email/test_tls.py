@@ -156,7 +156,7 @@ def _send(port: int, tls: str, ca: Path | None) -> None:
     client = (
         smtplib.SMTP_SSL("127.0.0.1", port, timeout=10, context=context)
         if tls == "implicit"
-        else smtplib.SMTP("127.0.0.1", port, timeout=10)
+        else smtplib.SMTP("127.0.0.1", port, timeout=10 if ca else 3)
     )
     with client:
         if tls == "starttls":
