@@ -314,7 +314,8 @@ class PhoneLine:
             OSError: Nor that it has to be called back.
         """
         receipt = None
-        if not call.task or call.spoke or call.reported:
+        # What somebody on duty says to an alarm is no citizen's matter.
+        if not call.task or (call.number and (call.spoke or call.reported)):
             text = await self._text(call, spool)  # a slow recognizer holds up its own calls only
             async with self._turns:
                 receipt = await self._filing.whole(call, text, spool)

@@ -133,8 +133,11 @@ class PhoneSettings(Section):
         room = self.calls_each
         if room < 1:
             raise ValueError("rtp_ports: two ports a call, and each worker needs one call at least")
-        if self.local_port + self.workers > 65536:
+        last = self.local_port + self.workers - 1
+        if last > 65535:
             raise ValueError("local_port: each worker takes the next port, and there is none left")
+        if self.local_port <= self.rtp_ports[1] and self.rtp_ports[0] <= last:
+            raise ValueError("local_port: the workers' ports lie within rtp_ports; part them")
         if room < self.max_calls:
             # A call that finds no port would be refused though there is room for it.
             object.__setattr__(self, "max_calls", room)

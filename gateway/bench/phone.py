@@ -34,6 +34,24 @@ _PORTS = 2 * (HELD + _CALLERS) + 4
 _UP_S = 20.0
 
 
+class Process:
+    """A process, as the kernel counts it (proc(5))."""
+
+    def __init__(self, pid: int) -> None:
+        self.proc = Path("/proc") / str(pid)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of processor time that it has used."""
+        fields = (self.proc / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def octets(self) -> int:
+        """Of memory."""
+        return int((self.proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 async def phone(seconds: float) -> dict[str, float]:
     """Return the figures of one run; none where the telephone's extra is not installed.
 
@@ -49,7 +67,7 @@ async def phone(seconds: float) -> dict[str, float]:
         server = await start("-m", "gateway", "serve", "--config", str(_configure(path, port)))
         try:
             await _up(port)
-            worker = _Process(path / "phone" / "calls" / "worker.lock")
+            worker = Process(int((path / "phone" / "calls" / "worker.lock").read_text()))
             quiet = worker.octets
             figures = await _set_ups(port, seconds)
             figures |= await _held(port, seconds, worker, quiet)
@@ -125,7 +143,7 @@ async def _set_ups(port: int, seconds: float) -> dict[str, float]:
     }
 
 
-async def _held(port: int, seconds: float, worker: "_Process", quiet: int) -> dict[str, float]:
+async def _held(port: int, seconds: float, worker: Process, quiet: int) -> dict[str, float]:
     async with _many(port) as telephones:
         spent, heard, began = worker.spent_s, _heard(telephones), time.perf_counter()
         await _speak(telephones, seconds)
@@ -170,21 +188,3 @@ async def _speak(telephones: list[Telephone], seconds: float) -> None:
 
 def _heard(telephones: list[Telephone]) -> int:
     return sum(telephone.packets for telephone in telephones)
-
-
-class _Process:
-    """The worker's process, as the kernel counts it (proc(5))."""
-
-    def __init__(self, lock: Path) -> None:
-        self._proc = Path("/proc") / lock.read_text().strip()
-
-    @property
-    def spent_s(self) -> float:
-        """Seconds of processor time that it has used."""
-        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    @property
-    def octets(self) -> int:
-        """Of memory."""
-        return int((self._proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -23,6 +23,7 @@ Address = tuple[str, int]
 #: Pauses between two tries of a request: 0.5 s, 1 s, 2 s … Source: RFC 3261 section 17.1.
 _T1, _TRIES = 0.5, 6
 TICK_S = 0.02
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _EVENTS = 101
 
 
@@ -252,8 +253,13 @@ def murmur(seconds: float) -> bytes:
 
 
 def free_ports(count: int) -> int:
-    """Return the first of so many free UDP ports in a row, an even one."""
-    for first in range(24_000, 60_000, 2 * count):
+    """Return the first of so many UDP ports in a row that nobody has now, an even one.
+
+    They lie below those that the kernel gives out by itself, at a place of chance: others may be
+    looking at the same time. Raises `OSError` where none are found.
+    """
+    for _ in range(100):
+        first = _FIRST_PORT + 2 * secrets.randbelow((_LAST_PORT - _FIRST_PORT - count) // 2)
         taken = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
         try:
             for port, one in enumerate(taken, start=first):

@@ -56,6 +56,12 @@ def header(message: bytes, name: str) -> str:
     return found[1].decode()
 
 
+def repeated(request: bytes) -> list[str]:
+    """Return the header lines that every answer repeats, however many there are."""
+    found = re.findall(rb"^((?:Via|Record-Route): .*?)\r?$", request, re.MULTILINE)
+    return [line.decode() for line in found]
+
+
 class Caller:
     """One call of a citizen to the line at ``to``."""
 
@@ -120,8 +126,8 @@ class Caller:
 
     def reply(self, request: bytes, code: int) -> None:
         """Answer a request of the line's."""
-        lines = [f"SIP/2.0 {code} X"]
-        lines += [f"{n}: {header(request, n)}" for n in ("Via", "From", "To", "Call-ID", "CSeq")]
+        lines = [f"SIP/2.0 {code} X", *repeated(request)]
+        lines += [f"{n}: {header(request, n)}" for n in ("From", "To", "Call-ID", "CSeq")]
         self.send(("\r\n".join([*lines, "Content-Length: 0", "", ""])).encode())
 
     async def call(self, sdp: str | None = None, extra: str = "", within_s: float = 2.0) -> bytes:

@@ -6,7 +6,18 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.channels.phone.caller import SDP, Caller, Endpoint, calling, header
+from channels.phone.digest import answer as digest
+from channels.phone.digest import challenge
+from tests.channels.phone.caller import (
+    SDP,
+    Address,
+    Caller,
+    Endpoint,
+    calling,
+    header,
+    repeated,
+    status,
+)
 
 
 class Seat(Caller):
@@ -47,8 +58,8 @@ class Seat(Caller):
     def answer(self, code: int, extra: str = "") -> None:
         """Answer the INVITE."""
         body = SDP.format(port=self.sound.port) if code == 200 else ""
-        lines = [f"SIP/2.0 {code} X"]
-        lines += [f"{n}: {header(self.invite, n)}" for n in ("Via", "From", "Call-ID", "CSeq")]
+        lines = [f"SIP/2.0 {code} X", *repeated(self.invite)]
+        lines += [f"{n}: {header(self.invite, n)}" for n in ("From", "Call-ID", "CSeq")]
         lines += [f"To: {header(self.invite, 'To')};tag={self.tag}"]
         lines += [f"Contact: <sip:seat@127.0.0.1:{self.sip.port}>"]
         kind = "Content-Type: application/sdp\r\n" if body else ""
@@ -64,6 +75,24 @@ class Seat(Caller):
         ours, theirs = header(self.invite, "To"), header(self.invite, "From")
         self.their_tag = theirs.partition(";tag=")[2]
         self.from_to = (f"{ours};tag={self.tag}", theirs)
+
+    async def register(self, at: Address, password: str) -> None:
+        """Register as ``seats`` with a registrar that asks for a digest."""
+        self.number = self.called = "seats"
+        self.to, self.target = at, f"sip:127.0.0.1:{at[1]}"
+        answer = b""
+        for credentials in ("", "asked"):
+            extra = "Expires: 60\r\n"
+            if credentials:
+                asked = challenge([header(answer, "WWW-Authenticate")])
+                assert asked is not None
+                value = digest(asked, "REGISTER", self.target, "seats", password)
+                extra += f"Authorization: {value}\r\n"
+            self.sequence += 1
+            branch = "z9hG4bK" + secrets.token_hex(8)
+            self.send(self.request("REGISTER", branch=branch, extra=extra))
+            answer = await self.final(method="REGISTER")
+        assert status(answer) == 200, answer
 
     async def hang_up(self) -> None:
         """End the call from the seat's side."""

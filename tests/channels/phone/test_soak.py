@@ -1,12 +1,12 @@
 """Longer runs: many calls at once, and many one after the other."""
 
 import logging
-import os
 from pathlib import Path
 
 import pytest
 
 from channels.phone.g711 import ALAW_SILENCE
+from gateway.bench import phone as proc
 from tests.channels.phone.lines import Line, line, mute, noise, ports, settings, until
 from tests.channels.phone.registrar import registrar_of
 from tests.channels.phone.sipp import sipp
@@ -16,34 +16,23 @@ pytestmark = pytest.mark.slow
 SILENCE = bytes([ALAW_SILENCE])
 
 
-class Process:
-    """The worker's process, as the kernel counts it (proc(5))."""
+class Process(proc.Process):
+    """The worker's process."""
 
     def __init__(self, up: Line) -> None:
         pid = up.listener.supervisors[0].running()
         assert pid is not None
-        self._proc = Path("/proc") / str(pid)
-
-    @property
-    def spent_s(self) -> float:
-        """Seconds of processor time that it has used."""
-        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    @property
-    def octets(self) -> int:
-        """Of memory."""
-        return int((self._proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        super().__init__(pid)
 
     @property
     def files(self) -> int:
         """Open."""
-        return len(list((self._proc / "fd").iterdir()))
+        return len(list((self.proc / "fd").iterdir()))
 
     @property
     def threads(self) -> int:
         """That run."""
-        return len(list((self._proc / "task").iterdir()))
+        return len(list((self.proc / "task").iterdir()))
 
 
 async def test_soak_a_hundred_calls_at_once(tmp_path: Path) -> None:

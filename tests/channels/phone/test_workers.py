@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,20 +15,23 @@ from pydantic import ValidationError
 from channels.phone.channel import worker_settings
 from channels.phone.link import Call
 from tests.channels.phone.caller import Caller, calling, header, status
-from tests.channels.phone.lines import Line, line, mute, noise, ports, settings, until
+from tests.channels.phone.lines import Line, brisk, line, mute, noise, ports, settings, until
 from tests.channels.phone.registrar import kamailio
+from tests.channels.phone.seat import seated
 
 CONFIG = Path(__file__).parents[3] / "config" / "kamailio" / "kamailio.cfg"
 
 
 @asynccontextmanager
-async def dispatched(folder: Path, **values: object) -> AsyncIterator[tuple[Line, tuple[str, int]]]:
+async def dispatched(
+    folder: Path, trunk: str = "127.0.0.1", **values: Any
+) -> AsyncIterator[tuple[Line, tuple[str, int]]]:
     """Give a line of two workers and the address of the Kamailio in front of them."""
     front = ports(2)
     first = ports(86)
+    values.setdefault("dialogue", mute(folder))
     section = settings(
         folder / "line",
-        dialogue=mute(folder),
         workers=2,
         local_port=first,
         rtp_ports=[first + 4, first + 83],
@@ -35,12 +39,13 @@ async def dispatched(folder: Path, **values: object) -> AsyncIterator[tuple[Line
         port=front,
         **values,
     )
-    listed = [f"1 sip:127.0.0.1:{first}", f"1 sip:127.0.0.1:{first + 1}", "2 sip:127.0.0.1:9"]
+    listed = [f"1 sip:127.0.0.1:{first}", f"1 sip:127.0.0.1:{first + 1}", f"2 sip:{trunk}:9"]
     (folder / "dispatcher.list").write_text("\n".join(listed) + "\n")
     given = {
         "LISTEN": f"udp:127.0.0.1:{front}",
         "DISPATCHER": f'"{folder / "dispatcher.list"}"',
         "LINE_PASSWORD": '"secret"',
+        "SEATS_PASSWORD": '"geheim"',
     }
     async with line(section) as up, kamailio(CONFIG, front, folder, **given) as at:
         yield up, at
@@ -65,6 +70,8 @@ async def test_a_line_gives_its_workers_their_shares(tmp_path: Path) -> None:
     assert first.spool != second.spool
     with pytest.raises(ValidationError, match="two ports a call"):
         settings(tmp_path, rtp_ports=[31000, 31005], workers=4)
+    with pytest.raises(ValidationError, match="part them"):
+        settings(tmp_path, local_port=30999, rtp_ports=[31000, 31099], workers=2)
 
 
 async def test_two_workers_register_one_account_and_share_its_calls(tmp_path: Path) -> None:
@@ -101,6 +108,36 @@ async def test_a_call_that_one_worker_has_no_room_for_goes_to_the_other(tmp_path
                 await four.bye()
             await two.bye()
         await up.office.until(lambda: len(up.office.calls) == 3)
+
+
+async def test_a_caller_is_put_through_to_a_seat_that_registered(tmp_path: Path) -> None:
+    """The worker calls by the proxy; both legs keep their routes, and each end hangs up its own."""
+    given = {"seats": "sip:seats@127.0.0.1", "put_through": "bridge", "dialogue": brisk(tmp_path)}
+    sound = noise(1, seed=71)
+    async with dispatched(tmp_path, **given) as (up, at), calling(at) as caller, seated() as seat:
+        await seat.register(at, "geheim")
+        assert status(await caller.call()) == 200
+        caller.press("0")
+        await seat.ring()
+        await seat.pick_up()
+        await asyncio.gather(seat.speak(sound), caller.speak(sound))
+        assert status(await caller.bye()) == 200
+        seat.reply(await seat.asked_by("BYE"), 200)
+        ticket = await up.ticket(caller)
+        await up.emptied()
+    assert len(ticket.attachments) == 2
+    assert up.office.files[ticket.attachments[1].sha256].endswith(sound)
+
+
+async def test_strangers_reach_no_worker(tmp_path: Path) -> None:
+    """Who is neither the trunk nor registered is asked who they are, and a false seat is refused."""
+    async with dispatched(tmp_path, trunk="127.0.0.9") as (up, at):
+        async with calling(at) as stranger:
+            assert status(await stranger.call()) == 407
+        async with seated() as seat:
+            with pytest.raises(AssertionError, match="401"):
+                await seat.register(at, "guessed")
+        assert up.office.calls == []
 
 
 async def test_a_killed_worker_loses_no_later_call_and_no_recording(tmp_path: Path) -> None:
