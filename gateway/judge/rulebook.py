@@ -53,12 +53,7 @@ _WEAKER = {
     "possible": "hint",
     "hint": "hint",
 }
-_KIND = frozenset(
-    {
-        *("label", "level", "services", "also", "domain", "rank", "counts_as"),
-        *("generic", "unnamed", "careful"),
-    }
-)
+_KIND = frozenset(Kind.__struct_fields__) - {"name"}
 _REARMS = frozenset({"sentence", "text"})
 _LEVELS = frozenset({"emergency", "urgent"})
 

@@ -44,6 +44,28 @@ def test_scores_are_those_of_the_formula(small: model.Model) -> None:
     assert told["119"] == pytest.approx(3.75 / math.sqrt(5) - 0.5, abs=1e-4)
 
 
+def test_no_head_borrows_from_another(tmp_path: Path) -> None:
+    """All answers stand in one number a gram: negative weights before or behind change none."""
+    heads = (SERVICES, URGENT, Head(name="type", labels=("help",), bias=(0.0,)))
+    artefact = Artefact(
+        card={"version": "v1"},
+        heads=heads,
+        grams=("着", "火"),
+        norms=(2.0, 2.0),
+        weights=((-1.5, -2.0, 0.5, -3.0), (-0.5, -1.0, 0.25, 1.0)),
+    )
+    model.save(artefact, tmp_path / "b.model")
+    loaded = model.load(tmp_path / "b.model")
+    assert loaded is not None
+    scores = loaded.score("着火", (0.0,))
+    logit = 0.75 / 2.0 - 1.0
+    assert scores.emergency == pytest.approx(1 / (1 + math.exp(-(2 * logit + 0.25))), abs=1e-4)
+    services = loaded.logits("service", scores)
+    assert services == pytest.approx({"110": -1.0 + 0.5, "119": -1.5 - 0.5}, abs=1e-4)
+    assert loaded.logits("type", scores)["help"] == pytest.approx(-1.0, abs=1e-4)
+    assert [span[:2] for span in loaded.reasons("着火")] == [(0, 1), (1, 2)]
+
+
 def test_a_repeated_gram_counts_more_but_not_twice(small: model.Model) -> None:
     """Twice is five thirds of once, in the weights and in the norm; an emergency is told once."""
     scores = small.score("着火着火", ())
