@@ -6,6 +6,7 @@ weighs every happening under the frames that govern it and by what stands nearby
 (`gateway.judge.verdict`).
 """
 
+import re
 from functools import partial
 
 from gateway.judge.clauses import read
@@ -19,6 +20,11 @@ from gateway.judge.weighing import weigh
 from normalizer.schema import Domain, Evidence, Judged, RequestType, Urgency
 from normalizer.text import fold
 
+#: What a channel puts for what has no words: ``[图片]``, ``[位置] (GCJ-02 33.64,116.97)``.
+_SIGN = re.compile(r"\[[^\[\]]{1,4}\]|\(gcj-02 [0-9., -]+\)", re.IGNORECASE)
+_HAN = re.compile("[\u4e00-\u9fff]")
+#: Chinese characters that make words.
+_FEWEST = 3
 #: Most items of evidence, so that a person can read them all.
 MOST_EVIDENCE = 12
 
@@ -42,8 +48,8 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
     weighed = weigh(body, reading, rulebook)
     model = rulebook.model
     scores = None
-    if model and not body.isascii():  # it was taught Chinese
-        scores = model.score(body, measure(len(body), reading, weighed), centre(weighed))
+    if model and (words := _words(body)):
+        scores = model.score(words, measure(len(body), reading, weighed), centre(weighed))
     verdict = decide(
         Case(body=body, weighed=weighed, scores=scores, spans=spans, rulebook=rulebook)
     )
@@ -67,6 +73,20 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
         evidence=(*verdict.evidence, *why_type, *why_domain)[:MOST_EVIDENCE],
         version=rulebook.version,
     )
+
+
+def _words(body: str) -> str:
+    """Return what there is for the model, which was taught Chinese sentences; empty: nothing.
+
+    A picture, a sound or a point of the map comes as a sign in brackets. Offsets stay.
+    """
+    if body.isascii():
+        return ""
+    if body.startswith("["):
+        body = _SIGN.sub(lambda sign: " " * len(sign[0]), body)
+        if len(_HAN.findall(body)) < _FEWEST:
+            return ""
+    return body
 
 
 # type and domain

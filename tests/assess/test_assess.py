@@ -224,3 +224,23 @@ def test_any_title_is_judged(title: str, words: str) -> None:
     """No title breaks the judge either."""
     text = normalize_text(words)
     check(assess(text, fold(text), RULEBOOK, title), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[图片]",
+        "[语音]",
+        "[位置] (GCJ-02 33.64,116.97)",
+        "[位置] 埇桥区万达广场3号楼 (GCJ-02 33.64,116.97)",
+    ],
+)
+def test_what_has_no_words_is_no_emergency(judge: Judge, text: str) -> None:
+    """A picture or a point of the map alone calls nobody, though cries for help name places, too."""
+    assert judge(text).urgency is not Urgency.EMERGENCY
+
+
+def test_words_behind_a_sign_are_read(judge: Judge) -> None:
+    """A point of the map with a cry for help is one."""
+    judged = judge("[位置] 汴河中路88号 (GCJ-02 33.64,116.97) 着火了快来人")
+    assert judged.urgency is Urgency.EMERGENCY
