@@ -27,6 +27,9 @@ MOST_WAITING = 20_000
 #: Results in order, and what went wrong by position.
 Answers = tuple[Sequence[Any], dict[int, str]]
 
+#: A question, its asker, and whether it is urgent.
+_Asked = tuple[Any, asyncio.Future[Any], bool]
+
 
 class Engine(Protocol):
     """Carries out one batch at a time in the order of sending, away from the loop."""
@@ -59,9 +62,10 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._unwanted = unwanted
         self._most = most
-        self._urgent: deque[tuple[Any, asyncio.Future[Any]]] = deque()
-        self._waiting: deque[tuple[Any, asyncio.Future[Any]]] = deque()
-        self._under_way: deque[list[tuple[Any, asyncio.Future[Any]]]] = deque()
+        self._urgent: deque[_Asked] = deque()
+        self._waiting: deque[_Asked] = deque()
+        self._under_way: deque[list[_Asked]] = deque()
+        self._answers: deque[tuple[_Asked, Any, str | None]] = deque()
         self._scheduled = False
         self._engine: Engine | None = None
         self._closed = False
@@ -84,7 +88,7 @@ class Line:
         if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
             raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
         future: asyncio.Future[Any] = self._loop.create_future()
-        (self._urgent if urgent else self._waiting).append((item, future))
+        (self._urgent if urgent else self._waiting).append((item, future, urgent))
         if self._may_send(urgent=urgent):
             self._idle.clear()
             if urgent:  # at once; what is ready to run may take milliseconds
@@ -110,48 +114,54 @@ class Line:
         self._scheduled = False
         while self._may_send(urgent=bool(self._urgent)) and (asked := self._batch()):
             self._under_way.append(asked)
-            self._engine.send([item for item, _ in asked])  # type: ignore[union-attr]  # just asked
+            self._engine.send([item for item, _, _ in asked])  # type: ignore[union-attr]  # just asked
         if not self._under_way:
             self._idle.set()
 
-    def _batch(self) -> list[tuple[Any, asyncio.Future[Any]]]:
+    def _batch(self) -> list[_Asked]:
         """Take the next batch; on top of those under way of what is urgent alone."""
         alone = not self._may_send(urgent=False)
-        asked: list[tuple[Any, asyncio.Future[Any]]] = []
+        asked: list[_Asked] = []
         while len(asked) < self._most and (self._urgent or (self._waiting and not alone)):
             asked.append((self._urgent or self._waiting).popleft())
         return asked
 
     def answered(self, answers: Answers) -> None:
         """Give the askers of the oldest batch under way their answers and begin the next batch."""
+        results, errors = answers
         asked = self._under_way.popleft()
         self._send()
-        self._give(asked, *answers)
-
-    def _give(
-        self,
-        asked: Sequence[tuple[Any, asyncio.Future[Any]]],
-        results: Sequence[Any],
-        errors: dict[int, str],
-        start: int = 0,
-    ) -> None:
-        end = min(start + ANSWERED_AT_ONCE, len(asked))
-        if end < len(asked):
-            self._loop.call_soon(self._give, asked, results, errors, end)
-        for position in range(start, end):
-            (item, future), result = asked[position], results[position]
-            if future.done():
-                if self._unwanted is not None and position not in errors:
-                    self._unwanted(item, result)
-            elif position in errors:
-                future.set_exception(StoreError(errors[position]))
+        giving = bool(self._answers)
+        for position, (one, result) in enumerate(zip(asked, results, strict=True)):
+            answer = (one, result, errors.get(position))
+            if one[2]:  # urgent: behind nobody
+                self._tell(*answer)
             else:
-                future.set_result(result)
+                self._answers.append(answer)
+        if not giving:
+            self._give()
+
+    def _give(self) -> None:
+        """Answer some askers, in the order in which their changes were carried out."""
+        for _ in range(min(ANSWERED_AT_ONCE, len(self._answers))):
+            self._tell(*self._answers.popleft())
+        if self._answers:
+            self._loop.call_soon(self._give)
+
+    def _tell(self, asked: _Asked, result: Any, error: str | None) -> None:
+        item, future, _ = asked
+        if future.done():
+            if self._unwanted is not None and error is None:
+                self._unwanted(item, result)
+        elif error is not None:
+            future.set_exception(StoreError(error))
+        else:
+            future.set_result(result)
 
     def failed(self, reason: str) -> None:
         """Fail the askers of what is under way and begin the next batch."""
         under_way, self._under_way = self._under_way, deque()
-        for _, future in chain.from_iterable(under_way):
+        for _, future, _ in chain.from_iterable(under_way):
             if not future.done():
                 future.set_exception(StoreError(reason))
         self._send()

@@ -124,6 +124,27 @@ async def test_a_batch_is_answered_in_parts(engine: Held) -> None:
     assert await asyncio.gather(*futures) == list(range(MOST_IN_BATCH))
 
 
+async def test_answers_come_in_order_and_urgent_ones_at_once(engine: Held) -> None:
+    """Askers go on in the order of their changes; what is urgent waits for no ordinary answer."""
+    engine.express = True
+    order: list[Any] = []
+    asked = [engine.line.ask(n) for n in range(20)]
+    await turn()
+    asked.append(engine.line.ask("fire", urgent=True))
+    for future in asked:
+        future.add_done_callback(lambda done: order.append(done.result()))
+    engine.answer()
+    asked += [engine.line.ask("gas", urgent=True), engine.line.ask("flood", urgent=True)]
+    for future in asked[-2:]:
+        future.add_done_callback(lambda done: order.append(done.result()))
+    while engine.under_way:
+        engine.answer()
+    await asyncio.gather(*asked)
+    await turn()
+    first = ANSWERED_AT_ONCE
+    assert order == [*range(first), "fire", "gas", "flood", *range(first, 20)]
+
+
 async def test_errors_reach_their_askers(engine: Held) -> None:
     """An error is the answer of its own question only."""
     futures = [engine.line.ask(n) for n in range(3)]

@@ -268,7 +268,9 @@ async def _answer(world: World, citizen: str, name: str = "oa") -> str:
     assert world.app is not None
     answering = world.app.parts.intake._core.answering
     now = world.app.parts.base.clock.now()
-    told = answering.notice(stored.ticket.channel, "hotline.answer.step", now, "路灯已修好")
+    told = answering.notice(
+        stored.ticket.channel, "hotline.answer.step", now, Lane.ORDINARY, "路灯已修好"
+    )
     event = NewEvent(at=now, event="note", by="gateway")
     await world.store.change(Change(ticket_id=stored.ticket.id, events=(event,), deliveries=told))
     return stored.number
