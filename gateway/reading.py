@@ -25,6 +25,8 @@ from normalizer.schema import Inbound
 
 log = logging.getLogger(__name__)
 
+#: Messages before which an urgent one steps; a quick look at each message costs, too.
+FEW = 3
 #: How long after a failure a new process is tried.
 PAUSE_S = 5.0
 #: How long a batch may take; thirty-two short messages of the worst kind take a second and a half.
@@ -70,10 +72,17 @@ class Here:
 
     async def read(self, inbound: Inbound) -> Composed:
         """Return the ticket that a message becomes; one that sounds urgent waits for no others."""
-        rules = self._rules()
-        if self._rounds.full and sounds_urgent(inbound.text, rules.rulebook):
-            return compose_all((inbound,), rules, new_id)[0]
+        if self._rounds.waiting >= FEW and self.urgent(inbound):
+            return self.now(inbound)
         return await self._rounds.ask(inbound)
+
+    def urgent(self, inbound: Inbound) -> bool:
+        """Return whether a message sounds urgent at a quick look."""
+        return sounds_urgent(inbound.text, self._rules().rulebook)
+
+    def now(self, inbound: Inbound) -> Composed:
+        """Return the ticket that a message becomes, before anything else is done."""
+        return compose_all((inbound,), self._rules(), new_id)[0]
 
     def renew(self, loaded: Loaded) -> None:
         """Do nothing: the rules in force are asked for."""
@@ -115,8 +124,10 @@ class Elsewhere(Child):
 
     async def read(self, inbound: Inbound) -> Composed:
         """Return the ticket that a message becomes; one that sounds urgent waits for no others."""
-        if not self._live or sounds_urgent(inbound.text, self._rules().rulebook):
+        if not self._live:
             return await self._here.read(inbound)
+        if self._here.urgent(inbound):
+            return self._here.now(inbound)
         try:
             # The raw form stays here: of it a reader needs the digest alone, and that by name.
             asked = msgspec.structs.replace(inbound, message_id=message_id(inbound), raw=b"")

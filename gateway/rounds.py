@@ -46,9 +46,9 @@ class Rounds(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
 
     @property
-    def full(self) -> bool:
-        """Whether what comes now has to wait for more than the next round."""
-        return len(self._waiting) >= self._most
+    def waiting(self) -> int:
+        """How many wait for their round."""
+        return len(self._waiting)
 
     def ask(self, item: T) -> asyncio.Future[R]:
         """Return the future result of an item."""

@@ -44,14 +44,14 @@ async def test_a_round_has_an_end() -> None:
     assert max(b - a for a, b in zip([0, *seen], seen, strict=False)) == 1
 
 
-async def test_rounds_tell_when_they_are_full() -> None:
-    """What comes when a whole round waits already has to wait for more than the next one."""
+async def test_rounds_tell_how_many_wait() -> None:
+    """So whoever asks can judge how long the next one would wait."""
     rounds: Rounds[int, int] = Rounds(Reader().read, 2)
-    assert not rounds.full
-    asked = [rounds.ask(1), rounds.ask(2)]
-    assert rounds.full
+    assert rounds.waiting == 0
+    asked = [rounds.ask(1), rounds.ask(2), rounds.ask(3)]
+    assert rounds.waiting == 3
     await asyncio.gather(*asked)
-    assert not rounds.full
+    assert rounds.waiting == 0
 
 
 async def test_one_who_is_cancelled_takes_no_place() -> None:
