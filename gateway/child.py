@@ -58,7 +58,10 @@ class Child(asyncio.Protocol):
         Raises:
             ChildFailed: It cannot.
         """
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise ChildFailed(f"it cannot be started: {error.strerror}") from error
         try:
             with theirs:
                 self._child = _start(module, theirs.fileno(), arguments, held)
@@ -128,8 +131,10 @@ class Child(asyncio.Protocol):
             return
         try:
             await asyncio.to_thread(child.wait, LAST_WORK_S)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, asyncio.CancelledError) as error:
             child.kill()
+            if isinstance(error, asyncio.CancelledError):
+                raise
             await asyncio.to_thread(child.wait)
 
 

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: How long after a failed write intake counts as impossible, unless another one succeeds.
 _FAILING_S = 30.0
+#: A batch that takes longer than this takes a disk that is gone.
+_STALLED_S = 10.0
 #: How often parts that keep no time of their own are looked at.
 _LOOK_S = 5.0
 
@@ -123,11 +125,17 @@ class Health:
             counts = await self._store.counts()
         except StoreError as error:
             why = str(error)
-        if why is None and self._failed and self._clock.monotonic() < self._failed[0]:
+        if self._failed and self._clock.monotonic() >= self._failed[0]:
+            self._failed = None
+        if why is None and self._failed:
             why = self._failed[1]
+        if why is None and self._store.stalled_s() > _STALLED_S:
+            why = "the writer hangs: the disk, or its process, does not answer"
         state = State.OK if why is None else State.DOWN
         if self._store_part.state is not state:
             self._store_part = Part(state=state, since=self._clock.now(), why=why)
+        elif self._store_part.why != why:
+            self._store_part = msgspec.structs.replace(self._store_part, why=why)
         return counts
 
     async def gauges(self, metrics: Metrics) -> None:

@@ -7,7 +7,7 @@ it behind the batch under way, so that it need not wait for a turn at the loop.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -39,8 +39,12 @@ class Engine(Protocol):
     #: Whether one of what is urgent may be sent on top of those.
     express: bool
 
-    def send(self, items: list[Any]) -> None:
-        """Begin a batch; `Line.answered` is called on the loop when it is done."""
+    def send(self, items: list[Any]) -> bool:
+        """Begin a batch; `Line.answered` is called on the loop when it is done.
+
+        Returns:
+            False where it refuses: the askers are told so.
+        """
         ...
 
     async def stop(self) -> None:
@@ -65,6 +69,7 @@ class Line:
         self._urgent: deque[_Asked] = deque()
         self._waiting: deque[_Asked] = deque()
         self._under_way: deque[list[_Asked]] = deque()
+        self._began: deque[float] = deque()  #: when each of them was sent
         self._answers: deque[tuple[_Asked, Any, str | None]] = deque()
         self._scheduled = False
         self._engine: Engine | None = None
@@ -100,26 +105,39 @@ class Line:
         return future
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is under way."""
-        return not self._under_way
+    def oldest_s(self) -> float:
+        """For how long the oldest batch has been under way; 0: there is none."""
+        return self._loop.time() - self._began[0] if self._began else 0.0
 
     def _may_send(self, *, urgent: bool) -> bool:
-        """Return whether a batch can go now."""
+        """Return whether a batch can go now.
+
+        On top of those under way goes what is urgent, and what is ordinary where none of those
+        holds anything ordinary: or else a stream of emergencies would hold it up for ever.
+        """
         if self._engine is None:
             return False
-        return len(self._under_way) < self._engine.depth + (urgent and self._engine.express)
+        over = len(self._under_way) - self._engine.depth
+        if over < 0:
+            return True
+        if over >= self._engine.express:
+            return False
+        return urgent or all(one[2] for one in chain.from_iterable(self._under_way))
 
     def _send(self) -> None:
         self._scheduled = False
         while self._may_send(urgent=bool(self._urgent)) and (asked := self._batch()):
             self._under_way.append(asked)
-            self._engine.send([item for item, _, _ in asked])  # type: ignore[union-attr]  # just asked
+            self._began.append(self._loop.time())
+            if self._engine is not None and not self._engine.send([one[0] for one in asked]):
+                self._under_way.pop()
+                self._began.pop()
+                self._fail(asked, "there is nobody to ask")
         if not self._under_way:
             self._idle.set()
 
     def _batch(self) -> list[_Asked]:
-        """Take the next batch; on top of those under way of what is urgent alone."""
+        """Take the next batch; on top of others that hold what is ordinary, of what is urgent alone."""
         alone = not self._may_send(urgent=False)
         asked: list[_Asked] = []
         while len(asked) < self._most and (self._urgent or (self._waiting and not alone)):
@@ -130,6 +148,7 @@ class Line:
         """Give the askers of the oldest batch under way their answers and begin the next batch."""
         results, errors = answers
         asked = self._under_way.popleft()
+        self._began.popleft()
         self._send()
         giving = bool(self._answers)
         for position, (one, result) in enumerate(zip(asked, results, strict=True)):
@@ -161,10 +180,14 @@ class Line:
     def failed(self, reason: str) -> None:
         """Fail the askers of what is under way and begin the next batch."""
         under_way, self._under_way = self._under_way, deque()
-        for _, future, _ in chain.from_iterable(under_way):
+        self._began.clear()
+        self._fail(chain.from_iterable(under_way), reason)
+        self._send()
+
+    def _fail(self, asked: Iterable[_Asked], reason: str) -> None:
+        for _, future, _ in asked:
             if not future.done():
                 future.set_exception(StoreError(reason))
-        self._send()
 
     async def close(self) -> None:
         """Finish what was asked, then stop the engine. Later questions are refused."""

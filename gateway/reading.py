@@ -30,7 +30,7 @@ FEW = 3
 #: How long after a failure a new process is tried.
 PAUSE_S = 5.0
 #: How long a batch may take; thirty-two short messages of the worst kind take a second and a half.
-HANGS_S = 5.0
+HANGS_S = 2.5
 
 _encode = msgspec.msgpack.Encoder().encode
 #: As JSON: MessagePack would bring instants back in UTC, and a ticket keeps its city's zone.
@@ -78,7 +78,8 @@ class Here:
 
     def urgent(self, inbound: Inbound) -> bool:
         """Return whether a message sounds urgent at a quick look."""
-        return sounds_urgent(inbound.text, self._rules().rulebook)
+        words = f"{inbound.title}\n{inbound.text}" if inbound.title else inbound.text
+        return sounds_urgent(words, self._rules().rulebook)
 
     def now(self, inbound: Inbound) -> Composed:
         """Return the ticket that a message becomes, before anything else is done."""
@@ -132,8 +133,11 @@ class Elsewhere(Child):
             # The raw form stays here: of it a reader needs the digest alone, and that by name.
             asked = msgspec.structs.replace(inbound, message_id=message_id(inbound), raw=b"")
             composed: Composed = await self._line.ask(msgspec.Raw(_encode(asked)))
-        except (StoreError, UnicodeEncodeError, TypeError, ValueError, OverflowError):
+        except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
             return await self._here.read(inbound)
+        except StoreError:
+            # Beside the loop: it may be the very message that the child could not get over with.
+            return await self._loop.run_in_executor(None, self._here.now, inbound)
         return composed
 
     def renew(self, loaded: Loaded) -> None:
@@ -163,13 +167,13 @@ class Elsewhere(Child):
         finally:
             self._starting = None
 
-    def send(self, items: list[Any]) -> None:
-        """Begin a batch."""
+    def send(self, items: list[Any]) -> bool:
+        """Begin a batch; refuse it where there is no child."""
         if not self._live or not self._send_frame(_encode(items)):
-            self._loop.call_soon(self._line.failed, "there is no reader")
-            return
+            return False
         self._sent += 1
         self._loop.call_later(self._hangs_s, self._check, self._sent)
+        return True
 
     def _check(self, sent: int) -> None:
         """Replace a child that has not answered a batch by now."""

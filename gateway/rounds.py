@@ -25,7 +25,8 @@ def read_each(
         return list(read(items))
     except Exception as error:  # noqa: BLE001 - one bad message must not fail the others
         if len(items) == 1:
-            return [error]
+            # No future takes a StopIteration.
+            return [RuntimeError("nothing more") if isinstance(error, StopIteration) else error]
     return [read_each(read, [item])[0] for item in items]
 
 

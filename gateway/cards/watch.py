@@ -20,14 +20,13 @@ from gateway.ports import Outbox
 from gateway.store.base import (
     Change,
     Lane,
-    Look,
     NewDelivery,
     NewEvent,
-    News,
     Store,
     StoredTicket,
     Watched,
 )
+from gateway.store.watching import Look, News
 from normalizer.errors import StoreError
 from normalizer.schema import Value
 

@@ -22,8 +22,14 @@ class Settler:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, settled: Callable[[Sequence[Outcome], bool], None]
+        self,
+        store: Store,
+        clock: Clock,
+        settled: Callable[[Sequence[Outcome], bool], None],
+        *,
+        urgent: bool = False,
     ) -> None:
+        self._urgent = urgent
         self._store = store
         self._clock = clock
         self._settled = settled
@@ -59,7 +65,7 @@ class Settler:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 try:
-                    more = await self._store.settle(batch)
+                    more = await self._store.settle(batch, urgent=self._urgent)
                 except StoreError as error:
                     self._waiting[:0] = batch
                     log.warning(

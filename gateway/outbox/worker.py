@@ -63,7 +63,7 @@ class Worker:
         self._runners: set[asyncio.Task[None]] = set()
         self._handed: set[asyncio.Task[None]] = set()
         self._retries: list[float] = []  # monotonic seconds, a heap
-        self._settler = Settler(shared.store, shared.clock, self._settled)
+        self._settler = Settler(shared.store, shared.clock, self._settled, urgent=urgent)
         self._woken = asyncio.Event()
         self._idle = asyncio.Event()
         self._more = True  # there may be something to claim

@@ -95,6 +95,8 @@ class TemporaryCodes:
             except TryLater as error:
                 if self._core.clock.now() - now >= _PATIENCE:
                     raise
-                await self._core.clock.wait(asyncio.Event(), error.after_s or _AGAIN_S)
+                left = (_PATIENCE - (self._core.clock.now() - now)).total_seconds()
+                pause = min(error.after_s or _AGAIN_S, max(left, _AGAIN_S))
+                await self._core.clock.wait(asyncio.Event(), pause)
             else:
                 return

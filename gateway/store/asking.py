@@ -11,7 +11,6 @@ from gateway.store.base import (
     IncidentChange,
     IncidentReport,
     Lane,
-    Look,
     NewDelivery,
     NewEvent,
     Outcome,
@@ -29,7 +28,11 @@ from gateway.store.ops import (
     Watch,
     to_us,
 )
+from gateway.store.watching import Look
 from normalizer.errors import StoreError
+
+#: Code points of a reason for a failure that are kept.
+LONGEST_REASON = 2_000
 
 _encode = msgspec.json.Encoder().encode
 _SHA256 = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -133,10 +136,15 @@ def settling(outcomes: Iterable[Outcome]) -> Settle:
     """Return the change that records these outcomes."""
     return Settle(
         tuple(
-            (o.seq, o.state, None if o.due_at is None else to_us(o.due_at), o.error)
+            (o.seq, o.state, None if o.due_at is None else to_us(o.due_at), _readable(o.error))
             for o in outcomes
         )
     )
+
+
+def _readable(error: str | None) -> str | None:
+    """Return a reason as it can be stored: one that cannot would keep all outcomes from it."""
+    return None if error is None else error[:LONGEST_REASON].encode(errors="replace").decode()
 
 
 def holding(item: Quarantined) -> Hold:

@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
 
-from normalizer.schema import Incident, Limits, Ticket, Value
+from gateway.store.watching import Look, Unwatched
+from normalizer.schema import Incident, Ticket, Value
 
 
 class Lane(IntEnum):
@@ -216,35 +217,11 @@ class Quarantined(Value, frozen=True, kw_only=True):
     why: str | None = None
 
 
-class News(Value, frozen=True, kw_only=True):
-    """What may bring a limit near: a new ticket, or a step that sets or frees a limit."""
-
-    seq: int  #: of the event
-    ticket: int  #: sequence number of the ticket's first event
-    at: datetime
-    limits: Limits | None  #: of a new ticket; None: a step was taken, look at the whole ticket
-
-
-class Unwatched(Value, frozen=True, kw_only=True):
-    """News that nobody has seen to yet."""
-
-    news: tuple[News, ...]  #: oldest first
-    upto: int  #: the newest event among which they were found
-    more: bool  #: there may be others behind it
-
-
 class Watched(Value, frozen=True, kw_only=True):
     """A ticket whose time to be looked at has come."""
 
     stored: StoredTicket
     handed_over: bool  #: its first event has reached the destination of its route
-
-
-class Look(Value, frozen=True, kw_only=True):
-    """When a ticket is to be looked at again."""
-
-    ticket: int  #: sequence number of its first event
-    at: datetime | None  #: None: not before another step
 
 
 class Store(Protocol):
@@ -263,6 +240,14 @@ class Store(Protocol):
         """32 octets made when the store was, for query codes and signed links."""
         ...
 
+    async def known(self, channel: str, account: str, key: str) -> bool:
+        """Return whether a ticket was made of the message with this key."""
+        ...
+
+    def stalled_s(self) -> float:
+        """Return for how long the writer has been busy with one batch; 0: it has none."""
+        ...
+
     async def add(self, acceptance: Acceptance) -> Added:
         """Write a ticket with its number, or return the one that was written under its key."""
         ...
@@ -271,12 +256,12 @@ class Store(Protocol):
         """Write events on a ticket, if its version is as expected."""
         ...
 
-    async def ticket(self, number: str) -> StoredTicket | None:
-        """Return the ticket with this number."""
+    async def ticket(self, number: str, *, urgent: bool = False) -> StoredTicket | None:
+        """Return the ticket with this number; ``urgent``: before whatever else waits to be read."""
         ...
 
-    async def tickets(self, ids: Sequence[str]) -> dict[str, StoredTicket]:
-        """Return those of the tickets with these ids that exist."""
+    async def tickets(self, ids: Sequence[str], *, urgent: bool = False) -> dict[str, StoredTicket]:
+        """Return those of the tickets with these ids that exist; ``urgent`` as with `ticket`."""
         ...
 
     async def page(self, after: str, limit: int) -> list[StoredTicket]:
@@ -309,8 +294,11 @@ class Store(Protocol):
         """
         ...
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> bool:
-        """Record what became of claimed deliveries; return whether more may be claimed for it."""
+    async def settle(self, outcomes: Sequence[Outcome], *, urgent: bool = False) -> bool:
+        """Record what became of claimed deliveries; return whether more may be claimed for it.
+
+        ``urgent``: before whatever else waits to be written.
+        """
         ...
 
     async def next_due(self, destination: str, lane: Lane) -> datetime | None:

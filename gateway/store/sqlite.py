@@ -21,12 +21,10 @@ from gateway.store.base import (
     Delivery,
     IncidentChange,
     Lane,
-    Look,
     Outcome,
     Quarantined,
     StoredIncident,
     StoredTicket,
-    Unwatched,
     Watched,
 )
 from gateway.store.ops import from_us, to_us
@@ -34,6 +32,7 @@ from gateway.store.sqlite_commit import Committer
 from gateway.store.sqlite_file import check_version, lock_of, meaning, prepare, take_lock
 from gateway.store.sqlite_process import ProcessEngine
 from gateway.store.sqlite_read import Reader, claimed, delivery_of
+from gateway.store.watching import Look, Unwatched
 from gateway.store.writer import ThreadEngine
 from normalizer.errors import ConfigError, StoreError
 from normalizer.number import parse
@@ -215,9 +214,9 @@ class SqliteStore:
         rows = await self._write(op, urgent=lane is Lane.EMERGENCY)
         return list(map(delivery_of, claimed(rows)))
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> bool:
+    async def settle(self, outcomes: Sequence[Outcome], *, urgent: bool = False) -> bool:
         """Record what became of claimed deliveries; return whether more can be claimed for it."""
-        return bool(await self._write(asking.settling(outcomes)))
+        return bool(await self._write(asking.settling(outcomes), urgent=urgent))
 
     async def redo(self, id: str, state: str, now: datetime, why: str | None) -> bool:  # noqa: A002 - the protocol's name
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
@@ -235,13 +234,21 @@ class SqliteStore:
         """Note when to look at tickets, and that all news up to an event were seen to."""
         await self._write(asking.watching(looks, upto))
 
-    async def ticket(self, number: str) -> StoredTicket | None:
+    async def ticket(self, number: str, *, urgent: bool = False) -> StoredTicket | None:
         """Return the ticket with this number."""
-        return await self._read(lambda reader: reader.ticket(number))
+        return await self._read(lambda reader: reader.ticket(number), urgent=urgent)
 
-    async def tickets(self, ids: Sequence[str]) -> dict[str, StoredTicket]:
+    async def known(self, channel: str, account: str, key: str) -> bool:
+        """Return whether a ticket was made of the message with this key."""
+        return await self._read(lambda reader: reader.known(channel, account, key), urgent=True)
+
+    def stalled_s(self) -> float:
+        """Return for how long the writer has been busy with one batch; 0: it has none."""
+        return 0.0 if self._writer is None else self._writer.oldest_s
+
+    async def tickets(self, ids: Sequence[str], *, urgent: bool = False) -> dict[str, StoredTicket]:
         """Return those of the tickets with these ids that exist."""
-        return await self._read(lambda reader: reader.tickets(ids))
+        return await self._read(lambda reader: reader.tickets(ids), urgent=urgent)
 
     async def page(self, after: str, limit: int) -> list[StoredTicket]:
         """Return tickets in the order in which they were committed, behind the one with id ``after``."""

@@ -107,16 +107,17 @@ class ProcessEngine(Child):
         for items in held:
             self.send(items)
 
-    def send(self, items: list[Any]) -> None:
+    def send(self, items: list[Any]) -> bool:
         """Begin a batch; while there is no child it is held until there is one."""
         if self._live and self._transport is not None:
             self._number += 1
             self._unanswered.append(self._number)
             self._send_frame(pack(self._number, items))
-            return
+            return True
         self._held.append(items)
         if self._restart is None:
             self._restart = self._loop.create_task(self._again())
+        return True
 
     async def stop(self) -> None:
         """Let the child finish and wait for its end."""

@@ -12,11 +12,9 @@ from gateway.store.base import (
     Delivery,
     Event,
     Lane,
-    News,
     Quarantined,
     StoredIncident,
     StoredTicket,
-    Unwatched,
     Watched,
 )
 from gateway.store.ops import from_us
@@ -24,6 +22,7 @@ from gateway.store.sql import load
 from gateway.store.sqlite_batch import SPAN
 from gateway.store.sqlite_changes import number_of
 from gateway.store.sqlite_file import connect, meaning
+from gateway.store.watching import News, Unwatched
 from normalizer.number import parse
 from normalizer.schema import Incident, Limits, Ticket
 
@@ -169,6 +168,10 @@ class Reader:
         """Return tickets of one conversation, newest first."""
         of = (channel, account, thread)
         return self._tickets(self._rows("tickets_of_thread", *of, since, MOST_EARLIER))
+
+    def known(self, channel: str, account: str, key: str) -> bool:
+        """Return whether a ticket was made of the message with this key."""
+        return bool(self._rows("known", channel, account, key))
 
     def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""

@@ -41,9 +41,10 @@ class ThreadEngine:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def send(self, items: list[Any]) -> None:
+    def send(self, items: list[Any]) -> bool:
         """Begin a batch."""
         self._batches.put(items)
+        return True
 
     def _work(self) -> None:
         while (items := self._batches.get()) is not None:

@@ -7,7 +7,7 @@ answers our question; else it is a ticket of its own.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -40,6 +40,8 @@ ASKED_WITHIN = timedelta(hours=24)
 #: How far back a conversation is looked through: a carrier repeats within hours, but an answer that
 #: is to be rated, or asked for, comes weeks after the words: 15 working days, and as many again.
 LOOK_BACK = timedelta(days=120)
+#: How long what sounds urgent waits for its citizen's message before it to be accepted.
+URGENT_WAITS_S = 0.2
 #: The event of a citizen who wants no more notices.
 STOPPED = "stopped"
 #: Kinds of channels of which every act is a ticket, however soon it follows another (contract
@@ -68,20 +70,29 @@ class Conversation:
 
     @asynccontextmanager
     async def turn(self, inbound: Inbound) -> AsyncIterator[None]:
-        """Let one message of a thread after another be accepted: pieces may come all at once."""
+        """Let one message of a thread after another be accepted: pieces may come all at once.
+
+        What sounds urgent waits a moment only for what its citizen has said before.
+        """
         if inbound.thread is None:
             yield
             return
         key = (inbound.channel, inbound.account, inbound.thread)
         lock = self._locks.setdefault(key, asyncio.Lock())
         self._users[key] += 1
+        held = False
         try:
-            async with lock:
-                yield
+            held = await _taken(lock, URGENT_WAITS_S if self._sounds_urgent(inbound) else None)
+            yield
         finally:
+            if held:
+                lock.release()
             self._users[key] -= 1
             if not self._users[key]:
                 del self._users[key], self._locks[key]
+
+    def _sounds_urgent(self, inbound: Inbound) -> bool:
+        return sounds_urgent(inbound.text, self._core.rules().rulebook)
 
     async def take(self, inbound: Inbound) -> Receipt | None:
         """Return the receipt of a message that makes no ticket; None: it makes one.
@@ -99,10 +110,10 @@ class Conversation:
             inbound.account,
             inbound.thread,
             self._core.clock.now() - LOOK_BACK,
-            urgent=sounds_urgent(inbound.text, self._core.rules().rulebook),
+            urgent=self._sounds_urgent(inbound),
         )
-        if any(_is_first(stored, inbound) for stored in earlier):
-            return None  # a repeat of what made a ticket: the store knows it by its key
+        if await self._is_repeat(inbound, earlier):
+            return None  # the store knows it by its key
         key = message_key(inbound.key)
         for stored in earlier:
             if (event := _by_key(stored, key)) is not None:
@@ -112,6 +123,17 @@ class Conversation:
             if told is not None:
                 return told
         return await self._join(inbound, text, earlier)
+
+    async def _is_repeat(self, inbound: Inbound, earlier: Sequence[StoredTicket]) -> bool:
+        """Return whether a message is the very one that made a ticket."""
+        if inbound.key is None:
+            return False
+        if any(_is_first(stored, inbound) for stored in earlier):
+            return True
+        # Only a conversation's newest tickets are at hand.
+        return bool(earlier) and await self._core.store.known(
+            inbound.channel, inbound.account, inbound.key
+        )
 
     # Further words
 
@@ -124,7 +146,9 @@ class Conversation:
     async def _cited(self, inbound: Inbound, text: str) -> StoredTicket | None:
         """Return the open ticket that a message cites, of its own conversation or by a mail of ours."""
         for number in (*inbound.cites, *IN_TEXT.findall(text)[:MOST_CITED]):
-            stored = await self._core.store.ticket(number) if is_number(number) else None
+            stored = None
+            if is_number(number):
+                stored = await self._core.store.ticket(number, urgent=True)
             if (
                 stored is not None
                 and _is_open(stored)
@@ -268,6 +292,15 @@ class Conversation:
         if not earlier:
             return None
         return self._core.receipts.told(earlier[0], stopped(earlier[0].ticket.requester.language))
+
+
+async def _taken(lock: asyncio.Lock, within_s: float | None) -> bool:
+    """Return whether the lock was taken, False after so many seconds."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await lock.acquire()
+    except TimeoutError:
+        return False
 
 
 def _is_first(stored: StoredTicket, inbound: Inbound) -> bool:

@@ -157,15 +157,15 @@ class Faulty(SqliteStore):
         self._check("claim")
         return await super().claim(destination, lane, now, limit, lease_until)
 
-    async def settle(self, outcomes: Sequence[Any]) -> bool:
+    async def settle(self, outcomes: Sequence[Any], *, urgent: bool = False) -> bool:
         """Settle, or fail."""
         self._check("settle")
-        return await super().settle(outcomes)
+        return await super().settle(outcomes, urgent=urgent)
 
-    async def tickets(self, ids: Sequence[str]) -> dict[str, Any]:
+    async def tickets(self, ids: Sequence[str], *, urgent: bool = False) -> dict[str, Any]:
         """Read, or fail."""
         self._check("tickets")
-        return await super().tickets(ids)
+        return await super().tickets(ids, urgent=urgent)
 
 
 class PatientClock(FakeClock):

@@ -21,6 +21,11 @@ class Counts:
 
     def __init__(self) -> None:
         self.away: str | None = None
+        self.stalled = 0.0
+
+    def stalled_s(self) -> float:
+        """Return for how long the writer is busy with one batch."""
+        return self.stalled
 
     async def counts(self) -> dict[str, int]:
         """Return counts. Raises `StoreError` while the store is away."""
@@ -181,3 +186,16 @@ async def test_a_change_is_seen_without_anybody_asking(caplog: pytest.LogCapture
     assert START < since <= START + timedelta(seconds=6)
     assert [r.message for r in caplog.records] == ["channel.state"]
     watching.cancel()
+
+
+async def test_a_writer_that_hangs_is_told_though_reading_goes_well() -> None:
+    """A disk that takes nothing raises nothing either: the batch that is under way tells."""
+    scene = Scene()
+    scene.store.stalled = 9.0
+    assert (await scene.ask())[0]
+    scene.store.stalled = 11.0
+    ready, document = await scene.ask()
+    assert not ready
+    assert "hangs" in document["store"].why
+    scene.store.stalled = 0.0
+    assert (await scene.ask())[0]

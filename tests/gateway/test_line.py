@@ -19,12 +19,16 @@ class Held:
         self.line = line
         self.batches: list[list[Any]] = []
         self.under_way: list[list[Any]] = []
+        self.refuses = False
         self.stopped = False
 
-    def send(self, items: list[Any]) -> None:
+    def send(self, items: list[Any]) -> bool:
         """Keep the batch."""
+        if self.refuses:
+            return False
         self.batches.append(items)
         self.under_way.append(items)
+        return True
 
     def answer(self, errors: dict[int, str] | None = None) -> None:
         """Answer the oldest batch under way: each question with itself."""
@@ -95,12 +99,11 @@ async def test_an_emergency_does_not_wait_for_the_loop(engine: Held) -> None:
     urgent += [engine.line.ask("gas", urgent=True), engine.line.ask("flood", urgent=True)]
     assert len(engine.batches) == 2  # two at a time are enough
     engine.answer()
-    assert engine.batches[2:] == [["gas", "flood"]]
+    # Nothing ordinary is under way any more: what waited goes with what is urgent.
+    assert engine.batches[2:] == [["gas", "flood", "ordinary"]]
     engine.answer()
     engine.answer()
     assert [future.result() for future in urgent] == ["fire", "gas", "flood"]
-    assert engine.batches[3:] == [["ordinary"]]
-    engine.answer()
     assert await asyncio.gather(*ordinary) == ["under way", "ordinary"]
 
 
@@ -143,6 +146,38 @@ async def test_answers_come_in_order_and_urgent_ones_at_once(engine: Held) -> No
     await turn()
     first = ANSWERED_AT_ONCE
     assert order == [*range(first), "fire", "gas", "flood", *range(first, 20)]
+
+
+async def test_a_stream_of_emergencies_holds_up_nothing_ordinary(engine: Held) -> None:
+    """Though there is always an urgent batch under way, an ordinary one goes with the next."""
+    engine.express = True
+    engine.line.ask("fire 0", urgent=True)
+    engine.line.ask("fire 1", urgent=True)
+    ordinary = engine.line.ask("lamp")
+    for n in range(2, 6):
+        engine.line.ask(f"fire {n}", urgent=True)
+        engine.answer()
+        await turn()
+    assert ordinary.done()
+    assert [batch for batch in engine.batches if "lamp" in batch] == [["fire 2", "lamp"]]
+
+
+async def test_a_refused_batch_fails_alone(engine: Held) -> None:
+    """An engine that cannot take a batch now fails its askers at once, and nobody else."""
+    kept = engine.line.ask("kept")
+    await turn()
+    engine.refuses, engine.depth = True, 2
+    refused = engine.line.ask("refused")
+    await turn()
+    with pytest.raises(StoreError, match="nobody to ask"):
+        refused.result()
+    engine.refuses = False
+    engine.answer()
+    assert await kept == "kept"
+    later = engine.line.ask("later")
+    await turn()
+    engine.answer()
+    assert await later == "later"
 
 
 async def test_errors_reach_their_askers(engine: Held) -> None:

@@ -123,6 +123,15 @@ async def test_a_stopped_reader_holds_up_no_emergency(reader: Elsewhere) -> None
     assert (await ordinary).ticket.content.original == LAMP
 
 
+async def test_a_title_that_sounds_urgent_is_heard(reader: Elsewhere) -> None:
+    """Who writes the emergency into the title waits no longer than who writes it below."""
+    os.kill(pid_of(reader), signal.SIGSTOP)
+    asked = inbound("请看标题，谢谢", title="着火了，有老人被困")
+    composed = await asyncio.wait_for(reader.read(asked), 5)
+    assert composed.ticket.urgency is Urgency.EMERGENCY
+    os.kill(pid_of(reader), signal.SIGCONT)
+
+
 async def test_a_reader_that_hangs_is_replaced(loaded: Loaded, rules: Rules) -> None:
     """What it had is read here, and the next messages by another child."""
     reader = Elsewhere(lambda: rules, loaded, hangs_s=0.3)

@@ -217,3 +217,26 @@ def test_an_id_in_the_log_can_be_looked_up(value: str, shown: str | None) -> Non
     line = msgspec.json.decode(JsonFormatter().format(record))
     assert (line["id"] == value) is (shown is not None)
     assert "13800138000" not in line["id"]
+
+
+async def test_a_repeat_of_an_old_message_joins_nothing(world: World) -> None:
+    """However many tickets its conversation has had since, the carrier's repeat is its own ticket."""
+    first = sms(world, LAMP, message_id="m-first", key="m-first")
+    number = (await world.intake.accept(first)).number
+    for n in range(22):
+        await world.clock.advance(600)
+        await says(world, f"埇桥区第{n}条路的路灯坏了，请尽快修好")
+    again = await world.intake.accept(first)
+    assert (again.number, again.duplicate) == (number, True)
+    assert await happened(world, number) == ["accepted"]
+
+
+async def test_an_emergency_waits_a_moment_only_for_its_citizens_words(world: World) -> None:
+    """What they said before is still being accepted: the emergency is, too."""
+    asked = sms(world, LAMP)
+    turn = world.intake._conversation.turn(asked)  # type: ignore[union-attr]
+    async with turn:
+        receipt = await asyncio.wait_for(world.intake.accept(sms(world, FIRE)), 5)
+    assert receipt.urgency is Urgency.EMERGENCY
+    after = await asyncio.wait_for(world.intake.accept(sms(world, OTHER)), 5)
+    assert after.number

@@ -123,8 +123,9 @@ class Stuck:
     depth = 1
     express = False
 
-    def send(self, items: list[object]) -> None:
+    def send(self, items: list[object]) -> bool:
         """Take a batch and do nothing."""
+        return True
 
     async def stop(self) -> None:
         """Do nothing."""
@@ -242,6 +243,10 @@ async def test_a_store_that_cannot_write_is_seen() -> None:
 
 class Readable:
     """A store that can be asked."""
+
+    def stalled_s(self) -> float:
+        """Return 0: it is not the writer that hangs."""
+        return 0.0
 
     async def counts(self) -> dict[str, int]:
         """Return a count."""

@@ -326,3 +326,19 @@ async def test_settling_tells_whether_more_can_be_claimed(store: Store) -> None:
     assert await store.settle([Outcome(seq=last.seq, state="due", due_at=make.after(9))]) is True
     (again,) = await take(store, 9)
     assert await store.settle([Outcome(seq=again.seq, state="dead", error="410")]) is False
+
+
+async def test_a_reason_that_is_no_text_keeps_no_outcome_from_the_store(store: Store) -> None:
+    """Half a surrogate pair in what a destination answered is replaced, a long answer is cut."""
+    await store.add(make.acceptance(deliveries=(make.delivery(),)))
+    await store.add(make.acceptance(deliveries=(make.delivery(),)))
+    good, bad = await take(store)
+    words = "bad \udcff " + "x" * 5_000
+    await store.settle(
+        [Outcome(seq=good.seq, state="done"), Outcome(seq=bad.seq, state="dead", error=words)]
+    )
+    kept = await store.delivery(bad.id)
+    assert kept is not None
+    assert kept.last_error is not None
+    assert kept.last_error.startswith("bad ? x")
+    assert len(kept.last_error) <= 2_000

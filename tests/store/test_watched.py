@@ -5,7 +5,8 @@ from datetime import timedelta
 import apsw
 import pytest
 
-from gateway.store.base import Change, Lane, Look, Outcome, Store, Unwatched
+from gateway.store.base import Change, Lane, Outcome, Store
+from gateway.store.watching import Look, Unwatched
 from normalizer.schema import Limits
 from tests.store import make
 from tests.store.conftest import STORES, SqlitePlace

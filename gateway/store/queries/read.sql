@@ -162,3 +162,6 @@ UNION
 SELECT d.stream FROM deliveries AS d
 WHERE d.rare IN ('dead', 'discarded') AND d.event_seq = d.stream AND (d.stream, d.destination)
     IN (SELECT asked.value ->> 0, asked.value ->> 1 FROM json_each(?1) AS asked);
+
+-- name: known
+SELECT 1 FROM tickets WHERE channel = ?1 AND account = ?2 AND key = ?3;
