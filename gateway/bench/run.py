@@ -89,9 +89,11 @@ async def accepting(rounds: int, seconds: float) -> dict[str, Any]:
     return figures
 
 
-async def _emergencies(seconds: float, *, rate: float | None, every: int) -> dict[str, float]:
+async def _emergencies(
+    seconds: float, *, rate: float | None, every: int, writer: bool = False
+) -> dict[str, float]:
     seen: dict[str, float] = {}
-    async with sink() as office, gateway(office=office.url) as server:
+    async with sink() as office, gateway(writer=writer, office=office.url) as server:
         await load(_job(server.port, _WARM_UP_S))
         desk = asyncio.create_task(watch(server.url, "119", seen))
         await asyncio.sleep(0.3)
@@ -117,6 +119,8 @@ async def emergencies(seconds: float) -> dict[str, Any]:
         "quiet": await _emergencies(seconds, rate=50, every=1),
         "at_1000": await _emergencies(seconds, rate=1000, every=20),
         "saturated": await _emergencies(seconds, rate=None, every=20),
+        "at_1000_processes": await _emergencies(seconds, rate=1000, every=20, writer=True),
+        "saturated_processes": await _emergencies(seconds, rate=None, every=20, writer=True),
     }
 
 

@@ -3,6 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+#: What an emergency meets, by the name of its measurement.
+_LOADS = {
+    "quiet": "alone, 50/s",
+    "at_1000": "at 1,000 requests/s",
+    "saturated": "saturated",
+    "at_1000_processes": "at 1,000 requests/s, three processes",
+    "saturated_processes": "saturated, three processes",
+}
+
 
 def rows(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the table."""
@@ -10,7 +19,7 @@ def rows(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|"
     accepting = figures["accepting"]
     yield f"| bare aiohttp handler that answers 202 | {accepting['bare_per_second']:,.0f}/s | 1.00 |"
-    for name, label in (("thread", "one process"), ("process", "with a writer process")):
+    for name, label in (("thread", "one process"), ("process", "three processes")):
         one = accepting[name]
         yield f"| accepted, {label} | {one['per_second']:,.0f}/s | {one['ratio']:.2f} |"
         yield (
@@ -23,10 +32,9 @@ def rows(figures: Mapping[str, Any]) -> Iterator[str]:
         )
         yield f"| … the judge a text, wall time | {one['judge_us']:.0f} µs | |"
         yield f"| … peak memory; answers that were not 201 | {one['peak_mib']:.0f} MiB; {one['not_201']} | |"
-    labels = {"quiet": "alone, 50/s", "at_1000": "at 1,000 requests/s", "saturated": "saturated"}
     for name, one in figures["emergencies"].items():
         yield (
-            f"| emergency, sent → desk's consumer, {labels[name]} "
+            f"| emergency, sent → desk's consumer, {_LOADS[name]} "
             f"| p50 {one['p50_ms']:.1f}, p99 {one['p99_ms']:.1f} ms ({one['seen']} of {one['sent']}) | |"
         )
     yield f"| events pushed, from a backlog | {figures['pushing']['per_second']:,.0f}/s | |"
