@@ -63,9 +63,9 @@ class Trapped:
         if point is None:
             return found
 
-        async def passing(*arguments: Any) -> Any:
+        async def passing(*arguments: Any, **named: Any) -> Any:
             self._trap.at(f"{point}:before")
-            result = await found(*arguments)
+            result = await found(*arguments, **named)
             self._trap.at(f"{point}:after")
             return result
 
