@@ -8,6 +8,7 @@ use Net::SMPP;
 use Socket qw(SOL_SOCKET SO_LINGER);
 
 $| = 1;
+$SIG{PIPE} = 'IGNORE';    # who has just gone is noticed when nothing more can be read
 my %settings = (password => 'secret', silent => 0, window => 10, throttle => 0);
 my (@queue, %waiting, $session, $bound, $ids);
 
@@ -30,6 +31,10 @@ sub pump {
             short_message    => pack('H*', $item->{hex} // ''),
             @tlvs,
         );
+        if (!defined $seq) {
+            unshift @queue, $item;
+            return;
+        }
         $waiting{$seq} = $item;
     }
 }
