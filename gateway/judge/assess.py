@@ -78,9 +78,10 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
 def _words(body: str) -> str:
     """Return what there is for the model, which was taught Chinese sentences; empty: nothing.
 
-    A picture, a sound or a point of the map comes as a sign in brackets. Offsets stay.
+    A picture, a sound or a point of the map comes as a sign in brackets. Offsets stay. What stands
+    in brackets as a whole is a channel's note of a message that nobody has heard yet.
     """
-    if body.isascii():
+    if body.isascii() or (body[0] == "(" and body.find(")") == len(body) - 1):
         return ""
     if body.startswith("["):
         body = _SIGN.sub(lambda sign: " " * len(sign[0]), body)

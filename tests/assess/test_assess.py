@@ -240,6 +240,12 @@ def test_what_has_no_words_is_no_emergency(judge: Judge, text: str) -> None:
     assert judge(text).urgency is not Urgency.EMERGENCY
 
 
+def test_a_channels_note_names_no_domain(judge: Judge) -> None:
+    """Of a call that nobody has heard yet nothing is known: it is no matter of any unit's."""
+    for note in ("（接通后未说明诉求即挂断，请回拨）", "（语音来件，待转写，请收听）"):
+        assert judge(note).domain is Domain.OTHER
+
+
 def test_words_behind_a_sign_are_read(judge: Judge) -> None:
     """A point of the map with a cry for help is one."""
     judged = judge("[位置] 汴河中路88号 (GCJ-02 33.64,116.97) 着火了快来人")
