@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import cast
 
@@ -25,7 +26,7 @@ class ChildFailed(Exception):
     """The child could not be started, or says why it cannot work."""
 
 
-class Child(asyncio.Protocol):
+class Child(asyncio.Protocol, ABC):
     """The way to one child at a time; a subclass says what is asked and what a death means."""
 
     def __init__(self) -> None:
@@ -36,13 +37,13 @@ class Child(asyncio.Protocol):
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._live = False  #: there is a child that can work
 
+    @abstractmethod
     def _answered(self, frame: bytes) -> None:
         """Take one frame behind the greeting."""
-        raise NotImplementedError  # pragma: no cover - every kind of child has its own
 
+    @abstractmethod
     def _died(self) -> None:
         """Take note that a child that could work is gone."""
-        raise NotImplementedError  # pragma: no cover - every kind of child has its own
 
     async def _spawn(
         self, module: str, arguments: Sequence[str], held: Sequence[int] = (), first: bytes = b""
