@@ -8,8 +8,10 @@ from typing import Any
 
 import apsw
 
-from gateway.store.sqlite_batch import SQL, Batch, Last, Repeated
-from gateway.store.sqlite_changes import HANDLERS
+from gateway.store.batch import Last
+from gateway.store.changes import HANDLERS
+from gateway.store.commit import Answers, carried_out
+from gateway.store.sqlite_batch import SQL, SqliteBatch
 from gateway.store.sqlite_file import connect, meaning
 
 log = logging.getLogger(__name__)
@@ -21,9 +23,6 @@ CHECKPOINT_BUSY = 4_000
 
 #: No single change can be the cause of these, so trying the others alone is of no use.
 _HOPELESS = (apsw.BusyError, apsw.ReadOnlyError, apsw.CorruptError, apsw.NotADBError)
-
-#: Results in order, and what went wrong by position; a result with an error is None.
-Answers = tuple[list[Any], dict[int, str]]
 
 
 class Committer:
@@ -52,26 +51,7 @@ class Committer:
                 askers live and die with this process.
         """
         self._number, self._handed = number, []
-        return self._run(ops)
-
-    def _run(self, ops: Sequence[Any]) -> Answers:
-        try:
-            try:
-                return self._transaction(ops, closely=len(ops) == 1), {}
-            except Repeated:
-                return self._transaction(ops, closely=True), {}
-        except Exception as error:  # noqa: BLE001 - the writer outlives whatever a change brings
-            if len(ops) == 1 or isinstance(error, _HOPELESS):
-                text = meaning(error, self._path)
-                return [None] * len(ops), dict.fromkeys(range(len(ops)), text)
-        results: list[Any] = []
-        errors: dict[int, str] = {}
-        for position, op in enumerate(ops):
-            (result,), failed = self._run((op,))
-            results.append(result)
-            if failed:
-                errors[position] = failed[0]
-        return results, errors
+        return carried_out(ops, self._transaction, _HOPELESS, lambda e: meaning(e, self._path))
 
     def _transaction(self, ops: Sequence[Any], *, closely: bool) -> list[Any]:
         cursor, connection = self._cursor, self._connection
@@ -79,12 +59,12 @@ class Committer:
         try:
             # Unless a command beside this process has written meanwhile.
             last = self._last if connection.data_version() == self._version else None
-            batch = Batch(cursor, last, leasing=self._owner, closely=closely)
+            batch = SqliteBatch(cursor, last, leasing=self._owner, closely=closely)
             results = [HANDLERS[type(op)](batch, op) for op in ops]
             batch.finish()
             handed = self._handed + batch.handed
             if self._number and batch.handed:
-                batch.rows(SQL["hand_out"], self._number, json.dumps(handed))
+                batch.rows("hand_out", self._number, json.dumps(handed))
             cursor.execute("COMMIT")
         except BaseException:
             self._cursor = self._connection.cursor()  # the old one may hold a half-read result

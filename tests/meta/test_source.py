@@ -19,7 +19,7 @@ LAST_RESORTS = {
     "gateway/desks/emergency.py": "a clock or a queue is started again",
     "gateway/desks/ladder.py": "one incident's fault does not silence the others",
     "gateway/rounds.py": "one bad message does not fail the others of its round",
-    "gateway/store/sqlite_commit.py": "the writer outlives what a change brings",
+    "gateway/store/commit.py": "the writer outlives what a change brings",
     "gateway/store/sqlite_read.py": "the reader outlives what a question brings",
     "channels/email/sorting.py": "a mail that we fail on is kept for an operator",
     "adapters/liaison/redis_streams.py": "an answer of a desk is taken again",

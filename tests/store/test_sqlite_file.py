@@ -10,10 +10,10 @@ from gateway.store.asking import adding
 from gateway.store.base import Lane
 from gateway.store.migrate import APPLICATION_ID
 from gateway.store.ops import Claim, Settle, to_us
+from gateway.store.read import claimed
 from gateway.store.sql import load
 from gateway.store.sqlite import SqliteStore, from_url
 from gateway.store.sqlite_commit import CHECKPOINT_IDLE, Committer
-from gateway.store.sqlite_read import claimed
 from normalizer.errors import ConfigError, StoreError
 from tests.store import make
 

@@ -140,8 +140,7 @@ SELECT value FROM json_each(?1) WHERE value IN (SELECT sha256 FROM attachments);
 SELECT upto FROM watch;
 
 -- name: limits_since
--- A BLOB could be taken for SQLite's own binary JSON, so it is made text.
-SELECT seq, received_at, CAST(body AS TEXT) -> '$.limits' FROM tickets
+SELECT seq, received_at, body FROM tickets
 WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
 -- name: steps_since

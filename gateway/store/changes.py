@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gateway.store.batch import SPAN, Batch, Origin
 from gateway.store.ops import (
     AddTicket,
     Broken,
@@ -19,7 +20,6 @@ from gateway.store.ops import (
     StepIncident,
     Watch,
 )
-from gateway.store.sqlite_batch import SPAN, SQL, Batch, Origin
 from normalizer.errors import StoreError
 from normalizer.number import make
 
@@ -60,8 +60,8 @@ def add_ticket(batch: Batch, op: AddTicket) -> str | tuple[Any, ...]:
 
 
 def _stored_under_key(batch: Batch, op: AddTicket) -> tuple[Any, ...]:
-    nr, ticket_id, digest, seq = batch.rows(SQL["ticket_of_key"], *op.row[1:4])[0]
-    incidents = [found[0] for found in batch.rows(SQL["incidents_of_ticket"], seq)]
+    nr, ticket_id, digest, seq = batch.rows("ticket_of_key", *op.row[1:4])[0]
+    incidents = [found[0] for found in batch.rows("incidents_of_ticket", seq)]
     return (number_of(nr), (ticket_id, digest), incidents, [])
 
 
@@ -80,15 +80,15 @@ def _report(
     batch: Batch, report: Report, ticket: tuple[int, str], at: int
 ) -> tuple[str, list[tuple[Any, ...]]]:
     incident = report.incident_id
-    found = batch.rows(SQL["incident_now"], incident)
+    found = batch.rows("incident_now", incident)
     if not found:
         return _raise(batch, report, incident, ticket, at)
     stream, state, version, _ = found[0]
     if state == "closed":
         return _raise(batch, report, report.fresh_id, ticket, at)
-    batch.rows(SQL["incident_version"], stream, version + 1)
+    batch.rows("incident_version", stream, version + 1)
     seq = batch.event(stream, version + 1, (at, "joined", "gateway", None, report.data, None))
-    batch.rows(SQL["add_report"], seq, stream, ticket[0])
+    batch.rows("add_report", seq, stream, ticket[0])
     origin = Origin(stream, incident, *ticket, seq, at, fresh=False, lease=True)
     return incident, batch.deliver(report.on_join, origin)
 
@@ -98,8 +98,8 @@ def _raise(
 ) -> tuple[str, list[tuple[Any, ...]]]:
     seq = batch.event(None, 1, (at, "raised", "gateway", None, report.data, None))
     what = (report.service, "raised", at, report.ladder_at, report.body)
-    batch.rows(SQL["add_incident"], seq, incident, *what)
-    batch.rows(SQL["add_report"], seq, seq, ticket[0])
+    batch.rows("add_incident", seq, incident, *what)
+    batch.rows("add_report", seq, seq, ticket[0])
     batch.counted["incidents_open"] += 1
     origin = Origin(seq, incident, *ticket, seq, at, fresh=True, lease=True)
     return incident, batch.deliver(report.on_raise, origin)
@@ -109,13 +109,13 @@ def _is_known(batch: Batch, stream: int, events: tuple[EventRow, ...]) -> bool:
     keys = [event[-1] for event in events if event[-1] is not None]
     if keys:
         batch.flush()
-    return any(batch.rows(SQL["event_of_key"], stream, key) for key in keys)
+    return any(batch.rows("event_of_key", stream, key) for key in keys)
 
 
 def change_ticket(batch: Batch, op: ChangeTicket) -> tuple[Any, ...]:
     """Return (written, duplicate, incidents, leased rows)."""
     batch.flush()
-    found = batch.rows(SQL["ticket_version"], op.ticket_id)
+    found = batch.rows("ticket_version", op.ticket_id)
     if not found:
         raise StoreError(f"there is no ticket {op.ticket_id}: nothing was written")
     if not op.events:
@@ -141,7 +141,7 @@ def change_ticket(batch: Batch, op: ChangeTicket) -> tuple[Any, ...]:
 def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
     """Return (written, duplicate, incidents, leased rows); a step leases nothing."""
     incident = op.incident_id
-    found = batch.rows(SQL["incident_now"], incident)
+    found = batch.rows("incident_now", incident)
     if not found:
         raise StoreError(f"there is no incident {incident}: nothing was written")
     stream, state, version, desk = found[0]
@@ -152,10 +152,10 @@ def step_incident(batch: Batch, op: StepIncident) -> tuple[Any, ...]:
     at = op.event[0]
     rung_from = at if op.rung_from is None and op.desk != desk else op.rung_from
     values = (op.state, op.desk, op.rung, op.ladder_at, rung_from)
-    batch.rows(SQL["step_incident"], stream, version + 1, *values)
+    batch.rows("step_incident", stream, version + 1, *values)
     batch.counted["incidents_open"] += (state == "closed") - (op.state == "closed")
     seq = batch.event(stream, version + 1, op.event)
-    first: tuple[int, str] = batch.rows(SQL["first_report"], stream)[0]
+    first: tuple[int, str] = batch.rows("first_report", stream)[0]
     origin = Origin(stream, incident, *first, seq, at, fresh=False, lease=False)
     batch.deliver(op.deliveries, origin)
     return (True, False, [incident], [])
@@ -166,16 +166,16 @@ def _moved_on(batch: Batch, stream: int, expected: int, version: int) -> bool:
     if expected >= version:
         return expected > version
     batch.flush()
-    return bool(batch.rows(SQL["stepped_since"], stream, expected))
+    return bool(batch.rows("stepped_since", stream, expected))
 
 
 def claim(batch: Batch, op: Claim) -> str:
     """Return the rows claimed, as a JSON array."""
     batch.flush()
-    found = batch.rows(SQL["claimable"], op.destination, op.lane, op.now, op.limit)
+    found = batch.rows("claimable", op.destination, op.lane, op.now, op.limit)
     rows, seqs = found[0]
     if seqs != "[]":
-        batch.rows(SQL["lease"], seqs, op.lease_until)
+        batch.rows("lease", seqs, op.lease_until)
         batch.handed += json.loads(seqs)
     return str(rows)
 
@@ -196,23 +196,23 @@ def settle(batch: Batch, op: Settle) -> bool:
         else:
             others.append(outcome)
     if finished:
-        batch.counted["due"] -= batch.changed(SQL["settle_done"], json.dumps(finished))
+        batch.counted["due"] -= batch.changed("settle_done", json.dumps(finished))
     for seq, state, *more in others:
-        if batch.changed(SQL["settle"], seq, state, *more) and state == "dead":
+        if batch.changed("settle", seq, state, *more) and state == "dead":
             finished.append(seq)
             batch.counted["dead"] += 1
             batch.counted["due"] -= 1
     # Settled before or not, asking for successors does no harm: see the statement.
-    waited_for = batch.rows(SQL["with_successors"], json.dumps(finished)) if finished else []
+    waited_for = batch.rows("with_successors", json.dumps(finished)) if finished else []
     if waited_for:
-        batch.cursor.executemany(SQL["promote"], waited_for)
+        batch.many("promote", waited_for)
     return bool(waited_for) or any(state == "due" for _, state, *_ in others)
 
 
 def redo(batch: Batch, op: Redo) -> bool:
     """Return whether a dead delivery was made due or discarded."""
     batch.flush()
-    found = batch.rows(SQL["dead_delivery"], op.id)
+    found = batch.rows("dead_delivery", op.id)
     if not found:
         return False
     if op.state not in ("due", "discarded"):
@@ -220,19 +220,19 @@ def redo(batch: Batch, op: Redo) -> bool:
     seq, destination, stream = found[0]
     batch.counted["dead"] -= 1
     if op.state == "discarded":
-        batch.rows(SQL["discard"], seq, op.why)
+        batch.rows("discard", seq, op.why)
         return True
     batch.counted["due"] += 1
-    batch.rows(SQL["revive"], seq, op.now, op.why)
-    batch.rows(SQL["yield_turn"], destination, stream, seq)
-    batch.rows(SQL["promote"], seq)
+    batch.rows("revive", seq, op.now, op.why)
+    batch.rows("yield_turn", destination, stream, seq)
+    batch.rows("promote", seq)
     return True
 
 
 def hold(batch: Batch, op: Hold) -> None:
     """Keep a message in quarantine, once."""
     head = (op.id, op.at, op.channel, op.account, op.reason)
-    added = batch.changed(SQL["quarantine"], *head, op.state, op.why, op.raw_type, op.raw)
+    added = batch.changed("quarantine", *head, op.state, op.why, op.raw_type, op.raw)
     batch.counted["held"] += bool(added) and op.state == "held"
 
 
@@ -240,20 +240,19 @@ def release(batch: Batch, op: Release) -> bool:
     """Return whether a held message was given its new state."""
     if op.state not in ("replayed", "discarded"):
         raise StoreError(f"a held message cannot become {op.state!r}: nothing was written")
-    changed = batch.changed(SQL["release"], op.id, op.state, op.why)
+    changed = batch.changed("release", op.id, op.state, op.why)
     batch.counted["held"] -= changed
     return changed > 0
 
 
 def watch(batch: Batch, op: Watch) -> None:
     """Write when tickets are to be looked at; those that are not are taken out."""
-    cursor = batch.cursor
     if later := [look for look in op.looks if look[1] is not None]:
-        cursor.executemany(SQL["watch"], later)
+        batch.many("watch", later)
     if over := [(ticket,) for ticket, at in op.looks if at is None]:
-        cursor.executemany(SQL["unwatch"], over)
+        batch.many("unwatch", over)
     if op.upto:
-        batch.rows(SQL["watch_upto"], op.upto)
+        batch.rows("watch_upto", op.upto)
 
 
 def refuse(_batch: Batch, op: Broken) -> None:
