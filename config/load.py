@@ -17,7 +17,7 @@ from config.calendar import Calendar
 from config.document import Document, Problem, ValuePath, environment, read
 from config.explain import problems_of
 from config.region import RegionPack
-from config.settings import Section, Settings, Word
+from config.settings import SQLITE, Section, Settings, Word
 from normalizer.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,7 +26,6 @@ M = TypeVar("M", bound=BaseModel)
 DEFAULT = Path("config/gateway.yaml")
 #: Keys of channels' sections that are paths.
 _PATHS = ("folder", "dialogue", "recordings", "ca", "certificate", "certificate_key")
-_SQLITE = "sqlite:///"
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -221,13 +220,16 @@ def _named(
 
 def _rooted(settings: Settings, base: Path) -> Settings:
     """Return the settings with the store's path and those of channels made absolute."""
-    url = settings.store.url
+    store, url = settings.store, settings.store.url
+    paths: dict[str, Any] = {"folder": store.folder, "attachments": store.attachments}
+    if not url.startswith(SQLITE):
+        paths["folder"] = store.beside
+    elif not url.startswith(SQLITE + "/"):
+        url = SQLITE + str(base / url.removeprefix(SQLITE))
+    paths = {name: base / path for name, path in paths.items() if path is not None}
     channels = tuple(_with_paths(section, base) for section in settings.channels)
-    settings = settings.model_copy(update={"channels": channels})
-    if not url.startswith(_SQLITE) or url.startswith(_SQLITE + "/"):
-        return settings
-    rooted = _SQLITE + str(base / url.removeprefix(_SQLITE))
-    return settings.model_copy(update={"store": settings.store.model_copy(update={"url": rooted})})
+    rooted = store.model_copy(update={"url": url, **paths})
+    return settings.model_copy(update={"channels": channels, "store": rooted})
 
 
 def _with_paths(section: dict[str, Any], base: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ belongs in them, and ``config`` never imports a plug-in.
 import re
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -106,12 +107,34 @@ class Http(Section):
         return value
 
 
+#: How the address of the embedded store begins.
+SQLITE = "sqlite:///"
+
+
 class StoreAt(Section):
     """Where the store is."""
 
     #: ``sqlite:///PATH`` (PATH relative to the file it stands in, ``sqlite:////PATH`` absolute)
     #: or ``postgresql://user:pw@host/db``. Not shown in reprs: it may hold a password.
     url: str = Field(default="sqlite:///var/gateway.db", repr=False)
+    #: Of this gateway alone: what is written down beside the store. Relative to the file it stands in.
+    #: Without it SQLite's own folder, with PostgreSQL ``var``.
+    folder: Path | None = None
+    #: Of all gateways on the store: citizens' files. Without it ``attachments`` in `folder`.
+    attachments: Path | None = None
+
+    @property
+    def beside(self) -> Path:
+        """The folder of this gateway."""
+        if self.folder is not None:
+            return self.folder
+        path = self.url.removeprefix(SQLITE).partition("?")[0]
+        return Path("var") if path == self.url.partition("?")[0] else Path(path).parent
+
+    @property
+    def files(self) -> Path:
+        """The folder of citizens' files."""
+        return self.attachments or self.beside / "attachments"
 
     @field_validator("url")
     @classmethod

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -17,14 +17,15 @@ from gateway.blobs import Blobs
 from gateway.cards.watch import CardWatch
 from gateway.clock import Clock, SystemClock
 from gateway.clusters.watch import ClusterWatch
-from gateway.composition import Base, Force, Parts, assemble, attachments_folder
+from gateway.composition import Base, Force, Parts, assemble
 from gateway.configcheck import LOOPBACK
 from gateway.desks.roster import Roster
 from gateway.metrics import Metrics
+from gateway.neighbours import Meeting, Neighbours
 from gateway.rules import compile_rules
 from gateway.sections import Plugins
 from gateway.store.base import Store
-from gateway.store.sqlite import from_url
+from gateway.store.engines import from_url
 from gateway.view import Public
 from normalizer.errors import ConfigError
 
@@ -95,6 +96,9 @@ class App:
             "cards": cards.run,
             "health": parts.front.health.watch,
         }
+        if hasattr(base.store, "moved"):
+            meeting = cast("Meeting", base.store)
+            chores["neighbours"] = Neighbours(meeting, base.store, parts.emergency, base.clock).run
         for name, listener in parts.listeners.items():
             chores[name] = partial(listener.run, accept_for(listener))
         return chores
@@ -192,7 +196,7 @@ async def build(
     """
     rules = await asyncio.to_thread(compile_rules, loaded)
     settings = loaded.settings
-    store = store or from_url(settings.store.url)
+    store = store or from_url(settings.store.url, folder=settings.store.beside)
     await store.open()
     try:
         base = Base(
@@ -206,7 +210,7 @@ async def build(
                 zone=settings.instance.zone,
                 secret=store.secret,
             ),
-            blobs=Blobs(attachments_folder(settings)),
+            blobs=Blobs(settings.store.files, alone=not hasattr(store, "moved")),
         )
         return App(assemble(base, channels, adapters, messengers or {}))
     except BaseException:

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,10 +49,12 @@ class Blobs:
 
     Args:
         root: The folder; made when opened.
+        alone: Nobody else writes here: what is half written was left by a process that is gone.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, alone: bool = True) -> None:
         self._root = root
+        self._alone = alone
         # Between looking at a file's age and removing it nobody puts the same file there again.
         self._naming = threading.Lock()
 
@@ -141,8 +144,9 @@ class Blobs:
         for name in names:
             path = self.path(name)
             with self._naming:
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+                # Another gateway may remove the same.
+                if path.exists() and path.stat().st_mtime < oldest:
+                    path.unlink(missing_ok=True)
                     removed += 1
         return removed
 
@@ -150,8 +154,10 @@ class Blobs:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = self._root / "tmp"
         folder.mkdir(mode=0o700, exist_ok=True)
+        old = time.time() - UNNAMED_FOR.total_seconds()
         for left in folder.iterdir():
-            left.unlink()
+            if self._alone or left.stat().st_mtime < old:
+                left.unlink(missing_ok=True)
 
     def _guarded(self, act: Callable[..., T], *values: object) -> T:
         try:

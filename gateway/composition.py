@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 from aiohttp import web
@@ -104,14 +103,6 @@ class Parts:
     listeners: Mapping[str, Listener]
 
 
-def attachments_folder(settings: Settings) -> Path:
-    """Return the folder of attachments: beside the embedded store, else under ``var``."""
-    path = settings.store.url.removeprefix("sqlite:///").partition("?")[0]
-    if path != settings.store.url.partition("?")[0]:
-        return Path(path).parent / "attachments"
-    return Path("var/attachments")
-
-
 def assemble(
     base: Base, channels: Plugins, adapters: Plugins, messengers: Mapping[str, Messenger]
 ) -> Parts:
@@ -180,7 +171,7 @@ def _by_kind(
 
 def _means(base: Base, dispatcher: Dispatcher, call_backs: CallBacks, line: Lent) -> Means:
     """Return what channels and messengers may ask for."""
-    force, beside = base.force, attachments_folder(base.loaded.settings).parent
+    force, beside = base.force, base.loaded.settings.store.beside
     return Means(
         shared=shared_of(base.store, beside / "shared"),
         folder=beside,
@@ -195,7 +186,7 @@ def _means(base: Base, dispatcher: Dispatcher, call_backs: CallBacks, line: Lent
 def _in_time(base: Base, core: Core, intake: Intake, speakers: Mapping[str, Messenger]) -> InTime:
     """Return what takes pushes, in their carrier's time or later."""
     taking = Taking(intake, core, base.blobs)
-    folder = attachments_folder(base.loaded.settings).parent / "late"
+    folder = base.loaded.settings.store.beside / "late"
     return InTime(taking, Latecomers(folder, core, taking, speakers), base.clock)
 
 

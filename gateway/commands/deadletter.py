@@ -14,7 +14,7 @@ import msgspec
 from config.load import Loaded, load
 from gateway.clock import SystemClock
 from gateway.store.base import Store
-from gateway.store.sqlite import from_url
+from gateway.store.engines import from_url
 from normalizer.errors import GatewayError
 
 _MOST = 1000

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 from config.load import load
-from gateway.store.sqlite import from_url
+from gateway.store.engines import from_url
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -165,6 +165,12 @@ class Feed:
             self._note(event)
             self.touch(incident)
 
+    def moved(self, incident: str, version: int) -> None:
+        """Have an incident read if another gateway has made more of it than is shown."""
+        known = self._version(incident)
+        if known is None or known < version:
+            self.touch(incident)
+
     def stepped(self, change: IncidentChange) -> None:
         """Show what a step that is durable now makes of its incident."""
         self._note(*(delivery.id for delivery in change.deliveries))

@@ -223,11 +223,17 @@ class IncidentIndex:
         after = ""
         while page := await store.incidents(None, OPEN, _PAGE, after):
             for stored in page:
-                if now - stored.events[-1].at <= WINDOW or now - _last_report(stored) <= WINDOW:
-                    await self._learn(store, stored)
+                await self.learn(store, stored, now)
             after = page[-1].incident.id
 
-    async def _learn(self, store: Store, stored: StoredIncident) -> None:
+    def knows(self, incident_id: str) -> bool:
+        """Return whether reports may join this incident."""
+        return incident_id in self._keys
+
+    async def learn(self, store: Store, stored: StoredIncident, now: datetime) -> None:
+        """Learn an open incident that may still be joined. Raises `StoreError`."""
+        if now - max(stored.events[-1].at, _last_report(stored)) > WINDOW:
+            return
         incident = stored.incident
         key = (incident.service, group_of(incident.kind), incident.exercise)
         wanted = (*stored.tickets[:1], *stored.tickets[1:][-(_TRACES - 1) :])

@@ -8,7 +8,6 @@ from config.load import Loaded
 from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import SystemClock
-from gateway.composition import attachments_folder
 from gateway.core import Core
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.roster import Roster
@@ -61,7 +60,7 @@ async def replay(
     intake = Intake(Core(store, lambda: rules, clock, index, Elsewhere(), Metrics()))
     request = Request(method="POST", headers={"content-type": item.raw_type}, body=item.raw)
     inbounds = channel.parse(request, item.at)
-    blobs = Blobs(attachments_folder(loaded.settings))
+    blobs = Blobs(loaded.settings.store.files)
     for content in channel.files(request):
         await blobs.write(content)
     return [await intake.accept(inbound) for inbound in inbounds]

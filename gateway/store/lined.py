@@ -75,7 +75,7 @@ class LinedStore(ABC):
             raise StoreError(f"{self._name}: not open yet")
         return self._secret
 
-    async def _write(self, op: ops.AnyOp, *, urgent: bool = False) -> Any:
+    async def _write(self, op: ops.Op, *, urgent: bool = False) -> Any:
         if self._writer is None:
             raise StoreError(f"{self._name}: not open yet")
         future = self._writer.ask(op, urgent=urgent)
@@ -86,7 +86,7 @@ class LinedStore(ABC):
                 self._give_back(op, future.result())
             raise
 
-    def _give_back(self, op: ops.AnyOp, result: Any) -> None:
+    def _give_back(self, op: ops.Op, result: Any) -> None:
         """Make due again what was handed to somebody who is gone."""
         leased = tuple(Outcome(seq=row[0], state="due") for row in _handed_out(op, result))
         if not leased or self._writer is None:
@@ -259,7 +259,7 @@ class LinedStore(ABC):
         return await self._read(lambda reader: reader.counts())
 
 
-def _handed_out(op: ops.AnyOp, result: Any) -> Sequence[Any]:
+def _handed_out(op: ops.Op, result: Any) -> Sequence[Any]:
     """Return the rows of the deliveries that an answer hands to its asker."""
     if isinstance(op, ops.Claim):
         return claimed(result)

@@ -148,6 +148,18 @@ class Watch(Op, frozen=True, array_like=True, tag=True):
     upto: int
 
 
+class Swap(Op, frozen=True, array_like=True, tag=True):
+    """Put a shared value where this version lies; for stores of several gateways."""
+
+    name: str
+    value: bytes
+    version: int
+
+
+class Tend(Op, frozen=True, array_like=True, tag=True):
+    """Make due what gateways that are gone had leased; for stores of several gateways."""
+
+
 class Broken(Op, frozen=True, array_like=True, tag=True):
     """Stands for a change that could not be carried across; fails with this text."""
 

@@ -41,13 +41,16 @@ def widened(statement: str, rows: int) -> str:
     return f"{head}VALUES {', '.join(groups)}{tail}"
 
 
-def migrations() -> tuple[str, ...]:
-    """Return the scripts of ``migrations/NNNN_name.sql`` in order; the first makes version 1.
+def migrations(engine: str = "") -> tuple[str, ...]:
+    """Return an engine's scripts, ``migrations/NNNN_name.sql``, in order; the first makes version 1.
+
+    Args:
+        engine: The folder below; empty: SQLite's lie in ``migrations`` itself.
 
     Raises:
         ValueError: A file is not named so, or a number is missing or there twice.
     """
-    folder = files(_HERE).joinpath("migrations")
+    folder = files(_HERE).joinpath("migrations", engine)
     found = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
     for number, (name, _) in enumerate(found, start=1):
         match = _MIGRATION.fullmatch(name)

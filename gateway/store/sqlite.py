@@ -9,8 +9,9 @@ import apsw
 
 from gateway.line import Engine, Line
 from gateway.store.lined import LinedStore
+from gateway.store.locking import lock_of, take_lock
 from gateway.store.sqlite_commit import Committer
-from gateway.store.sqlite_file import check_version, lock_of, meaning, prepare, take_lock
+from gateway.store.sqlite_file import check_version, meaning, prepare
 from gateway.store.sqlite_process import ProcessEngine
 from gateway.store.sqlite_read import SqliteReader
 from gateway.store.writer import ThreadEngine

@@ -1,4 +1,4 @@
-"""What the watch over limits is told by the store, and tells it."""
+"""What those who follow the store are told by it, and tell it."""
 
 from datetime import datetime
 
@@ -27,3 +27,12 @@ class Look(Value, frozen=True, kw_only=True):
 
     ticket: int  #: sequence number of its first event
     at: datetime | None  #: None: not before another step
+
+
+class Moved(Value, frozen=True, kw_only=True):
+    """An incident to which something has happened."""
+
+    incident: str
+    version: int  #: of its newest event
+    is_open: bool
+    ladder_at: datetime | None  #: when its ladder's clock next runs

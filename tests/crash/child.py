@@ -17,7 +17,7 @@ from config.load import load
 from config.plugin import Plugin
 from gateway import plugins
 from gateway.app import build
-from gateway.store.sqlite import from_url
+from gateway.store.engines import from_url
 
 #: Every point, in the order in which an emergency passes them.
 POINTS = (

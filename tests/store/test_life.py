@@ -8,10 +8,10 @@ from gateway.store.base import Lane
 from normalizer.errors import StoreError
 from normalizer.number import parse
 from tests.store import make
-from tests.store.conftest import SqlitePlace
+from tests.store.conftest import Place, SqlitePlace
 
 
-async def test_what_was_stored_survives_a_restart(place: SqlitePlace) -> None:
+async def test_what_was_stored_survives_a_restart(place: Place) -> None:
     """A store opened again has the same secret and tickets and goes on counting."""
     first = place.gateway()
     await first.open()
@@ -27,9 +27,9 @@ async def test_what_was_stored_survives_a_restart(place: SqlitePlace) -> None:
     await second.close()
 
 
-async def test_every_store_has_its_own_secret(place: SqlitePlace) -> None:
+async def test_every_store_has_its_own_secret(place: Place) -> None:
     """Two stores do not share a secret."""
-    other = SqlitePlace(place.path.parent / "other", place.writer)
+    other = place.another()
     secrets = set()
     for one in (place, other):
         store = one.gateway()
@@ -39,7 +39,7 @@ async def test_every_store_has_its_own_secret(place: SqlitePlace) -> None:
     assert len(secrets) == 2
 
 
-async def test_closing_finishes_what_was_asked(place: SqlitePlace) -> None:
+async def test_closing_finishes_what_was_asked(place: Place) -> None:
     """Everything asked before closing is answered and stored; afterwards nothing is taken."""
     store = place.gateway()
     await store.open()
@@ -59,7 +59,7 @@ async def test_closing_finishes_what_was_asked(place: SqlitePlace) -> None:
     await again.close()
 
 
-async def test_before_opening_nothing_works(place: SqlitePlace) -> None:
+async def test_before_opening_nothing_works(place: Place) -> None:
     """A store that is not open says so."""
     store = place.gateway()
     with pytest.raises(StoreError, match="not open"):
@@ -70,6 +70,7 @@ async def test_before_opening_nothing_works(place: SqlitePlace) -> None:
         _ = store.secret
 
 
+@pytest.mark.parametrize("place", ["thread", "process"], indirect=True)
 async def test_a_second_gateway_is_refused(place: SqlitePlace) -> None:
     """A second gateway on the same store gets an error that names it; the first is unharmed."""
     first = place.gateway()
@@ -85,7 +86,7 @@ async def test_a_second_gateway_is_refused(place: SqlitePlace) -> None:
     await second.close()
 
 
-async def test_a_command_works_beside_the_gateway(place: SqlitePlace) -> None:
+async def test_a_command_works_beside_the_gateway(place: Place) -> None:
     """A command sees what the gateway stored and the gateway what the command changed."""
     gateway = place.gateway()
     await gateway.open()
@@ -106,7 +107,7 @@ async def test_a_command_works_beside_the_gateway(place: SqlitePlace) -> None:
     await gateway.close()
 
 
-async def test_a_command_hands_out_no_emergencies(place: SqlitePlace) -> None:
+async def test_a_command_hands_out_no_emergencies(place: Place) -> None:
     """What a command stores is for the gateway to deliver: nothing of it is leased."""
     gateway = place.gateway()
     await gateway.open()
@@ -120,7 +121,7 @@ async def test_a_command_hands_out_no_emergencies(place: SqlitePlace) -> None:
     await gateway.close()
 
 
-async def test_a_restart_frees_leases(place: SqlitePlace) -> None:
+async def test_a_restart_frees_leases(place: Place) -> None:
     """What a process had claimed when it ended is due again at once for the next one."""
     first = place.gateway()
     await first.open()

@@ -347,3 +347,24 @@ async def test_batches_of_any_size_are_whole(path: Path, count: int) -> None:
         "WHERE t.key <> 'k' ORDER BY t.nr",
     )
     assert rows == [(one.ticket.id, one.deliveries[0].id) for one in given]
+
+
+async def test_tickets_of_an_older_store_are_news(tmp_path: Path) -> None:
+    """Brought up to date, a store of the first version has its tickets noted from the first on."""
+    path = tmp_path / "gateway.db"
+    old = SqliteStore(path)
+    await old.open()
+    added = await old.add(make.acceptance())
+    await old.close()
+    connection = apsw.Connection(str(path))
+    for thing in ("TABLE watched", "TABLE watch", "INDEX events_told", "INDEX events_rungs"):
+        connection.execute(f"DROP {thing}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    new = SqliteStore(path)
+    await new.open()
+    stored = await new.ticket(added.number)
+    assert stored is not None
+    news = (await new.unwatched(10)).news
+    assert [(one.seq, one.limits is not None) for one in news] == [(stored.events[0].seq, True)]
+    await new.close()

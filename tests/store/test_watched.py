@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-import apsw
 import pytest
 
 from gateway.store.base import Change, Lane, Outcome, Store
 from gateway.store.watching import Look, Unwatched
 from normalizer.schema import Limits
 from tests.store import make
-from tests.store.conftest import STORES, SqlitePlace
+from tests.store.conftest import STORES, Place
 
 pytestmark = pytest.mark.parametrize("place", STORES, indirect=True)
 
@@ -57,7 +56,7 @@ async def test_an_incident_is_no_ticket(store: Store) -> None:
     assert [one.limits is not None for one in found.news] == [True, True]
 
 
-async def test_news_come_once_they_are_noted(store: Store, place: SqlitePlace) -> None:
+async def test_news_come_once_they_are_noted(store: Store, place: Place) -> None:
     """Until then they come again, after a restart too; and noting them twice is no harm."""
     _, seq = await add(store)
     found = await store.unwatched(ALL)
@@ -134,20 +133,3 @@ async def test_a_ticket_is_handed_over_once_its_destination_has_it(
     (found,) = await store.watched(make.NOW, ALL)
     assert found.handed_over is handed_over
     assert [e.event for e in found.stored.events] == ["accepted", "added"]
-
-
-async def test_tickets_of_an_older_store_are_news(place: SqlitePlace) -> None:
-    """Brought up to date, a store of the first version has its tickets noted from the first on."""
-    old = place.gateway()
-    await old.open()
-    _, seq = await add(old)
-    await old.close()
-    connection = apsw.Connection(str(place.path))
-    for thing in ("TABLE watched", "TABLE watch", "INDEX events_told", "INDEX events_rungs"):
-        connection.execute(f"DROP {thing}")
-    connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    new = place.gateway()
-    await new.open()
-    assert seqs(await new.unwatched(ALL)) == [(seq, True)]
-    await new.close()

@@ -8,7 +8,7 @@ from typing import Any
 from config.load import load
 from gateway import plugins
 from gateway.app import build
-from gateway.store.sqlite import from_url
+from gateway.store.engines import from_url
 from tests.channels.wechat.world import Gate
 
 

@@ -16,7 +16,7 @@ from config.load import load
 from gateway import plugins
 from gateway.app import App, build
 from gateway.store.base import Store, StoredTicket
-from gateway.store.sqlite import from_url
+from gateway.store.engines import from_url
 
 TOKEN = "a-token-of-the-tests"
 KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
