@@ -127,7 +127,7 @@ class PostgresCommitter:
                 fate = None
             if fate in ("committed", "aborted"):
                 return fate
-            time.sleep(_PAUSE_S)  # in progress: the server has not missed us yet
+            time.sleep(_PAUSE_S)  # in progress: the server has yet to end the session
         raise Unsure
 
     def _tend(self, batch: Batch, _op: Tend) -> int:

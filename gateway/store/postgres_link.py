@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from gateway.store.sql import load
 from normalizer.errors import StoreError
 
 T = TypeVar("T")
@@ -116,11 +117,12 @@ class Link:
     ) -> None:
         self.name = name_of(url)
         self._url = url
-        self._statements = statements
+        self._statements = {**load("postgres_link"), **statements}
         self._prepare = prepare
         self._loop = asyncio.new_event_loop()
         self._connection: asyncpg.Connection[Any] | None = None
         self._well_at = -PATIENCE_S  #: when it last worked, monotonic
+        self._session: tuple[Any, ...] | None = None  #: what the server knows the connection by
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
@@ -154,6 +156,11 @@ class Link:
                 server_settings=_SETTINGS,
             )
         )
+        before, self._session = self._session, self.rows("session")[0]
+        if before is not None:
+            # The server may not have missed the connection that broke: what it left unfinished
+            # would keep everybody waiting.
+            self.rows("end_session", *before)
         self._prepare(self)
         self.well()
 

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -22,19 +23,24 @@ from tests.store import make
 ROOT = Path(__file__).parents[2]
 
 
-def start(path: Path, writer: str, turn: int) -> "subprocess.Popen[str]":
+def url_of(path: Path, writer: str) -> str:
+    """Return the address of a store in a file."""
+    return f"sqlite:///{path}?writer={writer}"
+
+
+def start(url: str, turn: str) -> "subprocess.Popen[str]":
     """Start a process that stores tickets."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.store.victim", str(path), writer, str(turn)],
+        [sys.executable, "-m", "tests.store.victim", url, turn],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def killed_at_random(path: Path, writer: str, turn: int, chance: random.Random) -> dict[str, str]:
+def killed_at_random(url: str, turn: str, chance: random.Random) -> dict[str, str]:
     """Kill a storing process at random and return key -> number of what it acknowledged."""
-    victim = start(path, writer, turn)
+    victim = start(url, turn)
     assert victim.stdout is not None
     lines = [victim.stdout.readline() for _ in range(chance.randint(1, 60))]
     try:
@@ -50,14 +56,28 @@ def killed_at_random(path: Path, writer: str, turn: int, chance: random.Random) 
     return {w[1]: w[0] for w in words[:-1] if len(w) == 2}
 
 
-def check(path: Path, acknowledged: dict[str, str]) -> None:
-    """Check that the store holds what was acknowledged, whole and once, and is sound."""
+def check_file(path: Path, acknowledged: dict[str, str]) -> None:
+    """Check a store in a file."""
     connection = apsw.Connection(str(path))
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    keys = [str(k) for (k,) in connection.execute("SELECT key FROM tickets ORDER BY nr")]
+    check(
+        lambda statement: [list(map(str, row)) for row in connection.execute(statement)],
+        acknowledged,
+    )
+    connection.close()
+
+
+def check(ask: Callable[[str], list[list[str]]], acknowledged: dict[str, str]) -> None:
+    """Check that the store holds what was acknowledged, whole and once, and is sound.
+
+    Args:
+        ask: Asks the closed store past the program.
+        acknowledged: Keys and their numbers.
+    """
+    keys = [key for (key,) in ask("SELECT key FROM tickets ORDER BY nr")]
     assert len(keys) == len(set(keys))
-    nrs = [int(str(nr)) for (nr,) in connection.execute("SELECT nr FROM tickets ORDER BY nr")]
+    nrs = [int(nr) for (nr,) in ask("SELECT nr FROM tickets ORDER BY nr")]
     assert [nr % 10**10 for nr in nrs] == list(range(1, len(nrs) + 1))
     for key, number in acknowledged.items():
         found = parse(number)
@@ -71,16 +91,15 @@ def check(path: Path, acknowledged: dict[str, str]) -> None:
     tenth = "SELECT count(*) FROM tickets WHERE key LIKE '%0' AND seq NOT IN (SELECT ticket FROM reports)"
     turns = (
         "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE turn IS NOT NULL "
-        "GROUP BY destination, stream HAVING sum(turn) <> 1)"
+        "GROUP BY destination, stream HAVING sum(turn) <> 1) AS odd"
     )
     for statement, expected in ((whole, len(nrs)), (tenth, 0), (turns, 0)):
-        assert connection.execute(statement).fetchall() == [(expected,)]
-    counted = connection.execute(
+        assert ask(statement) == [[str(expected)]]
+    counted = ask(
         "SELECT name, value, CASE name WHEN 'tickets' THEN (SELECT count(*) FROM tickets) "
         "WHEN 'due' THEN (SELECT count(*) FROM deliveries WHERE turn IS NOT NULL) "
         "WHEN 'incidents_open' THEN (SELECT count(*) FROM incidents) ELSE 0 END FROM counters"
-    ).fetchall()
-    connection.close()
+    )
     assert all(row[1] == row[2] for row in counted), counted
 
 
@@ -89,12 +108,12 @@ def kill_often(path: Path, writer: str, times: int) -> None:
     chance = random.Random()  # noqa: S311 - which moment is of no use to an attacker
     acknowledged: dict[str, str] = {}
     for turn in range(times):
-        told = killed_at_random(path, writer, turn, chance)
+        told = killed_at_random(url_of(path, writer), str(turn), chance)
         assert told
         acknowledged |= told
         if turn % 5 == 0:
-            check(path, acknowledged)
-    check(path, acknowledged)
+            check_file(path, acknowledged)
+    check_file(path, acknowledged)
     assert len(set(acknowledged.values())) == len(acknowledged)
 
 
@@ -222,7 +241,7 @@ async def test_a_writer_that_cannot_start_is_told(tmp_path: Path) -> None:
 
 def test_a_writer_dies_with_its_parent(tmp_path: Path) -> None:
     """The writer of a killed gateway ends too, so that the next gateway gets the store."""
-    victim = start(tmp_path / "gateway.db", "process", 0)
+    victim = start(url_of(tmp_path / "gateway.db", "process"), "0")
     assert victim.stdout is not None
     victim.stdout.readline()
     children = Path(f"/proc/{victim.pid}/task/{victim.pid}/children").read_text("ascii").split()

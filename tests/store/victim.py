@@ -1,22 +1,21 @@
 """A process that stores tickets until it is killed, and says which were acknowledged.
 
-``python -m tests.store.victim PATH WRITER ROUND``; prints ``NUMBER KEY`` a line.
+``python -m tests.store.victim URL ROUND``; prints ``NUMBER KEY`` a line.
 """
 
 import asyncio
 import os
 import sys
-from pathlib import Path
 
-from gateway.store.base import IncidentReport, Outcome
-from gateway.store.sqlite import SqliteStore
+from gateway.store.base import IncidentReport, Outcome, Store
+from gateway.store.engines import from_url
 from normalizer.schema import ChannelRef
 from tests.store import make
 
 WORKERS = 24
 
 
-async def work(store: SqliteStore, name: str) -> None:
+async def work(store: Store, name: str) -> None:
     """Store tickets without end; every tenth reports the fire of this round."""
     fire = make.incident(id=f"fire-{name.split('-', maxsplit=1)[0]}")
     count = 0
@@ -39,9 +38,9 @@ async def work(store: SqliteStore, name: str) -> None:
             await store.settle([Outcome(seq=d.seq, state="done") for d in added.leased])
 
 
-async def main(path: str, writer: str, turn: str) -> None:
+async def main(url: str, turn: str) -> None:
     """Store tickets from many tasks at once."""
-    store = SqliteStore(Path(path), writer=writer)
+    store = from_url(url)
     await store.open()
     await asyncio.gather(*(work(store, f"{turn}-{n}") for n in range(WORKERS)))
 
