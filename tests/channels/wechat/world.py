@@ -31,7 +31,7 @@ SEALED = Account(app_id=APP, token=TOKEN, encoding_aes_key=KEY, mode="encrypted"
 _CONFIG = """\
 instance: {{name: 宿州12345, region: suzhou}}
 http: {{host: 127.0.0.1, port: 0, public_url: "http://127.0.0.1:8345"}}
-store: {{url: "sqlite:///{folder}/gateway.db"}}
+store: {store}
 channels:
   - {{kind: web, name: portal}}
 {channels}
@@ -124,12 +124,17 @@ class World:
         self.gate: Gate | None = None
         self.url = ""
 
-    async def configure(self) -> Path:
-        """Return the configuration, with the peers that it names running."""
-        path = self.folder / "gateway.yaml"
+    async def configure(self, name: str = "gateway", store: dict[str, str] | None = None) -> Path:
+        """Return the configuration of a gateway, with the peers that it names running.
+
+        Args:
+            name: Of the file.
+            store: Where its tickets are; None: in a file in the folder.
+        """
+        path = self.folder / f"{name}.yaml"
         path.write_text(
             _CONFIG.format(
-                folder=self.folder,
+                store=json.dumps(store or {"url": f"sqlite:///{self.folder}/gateway.db"}),
                 channels=_channels(self.platform.url or await self.platform.start()),
                 office=getattr(self, "_office", None) or await self._open_office(),
             ),
