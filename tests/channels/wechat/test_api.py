@@ -20,6 +20,7 @@ from channels.wechat.simulator.platform import Platform
 from gateway.shared import FileShared
 from normalizer.errors import TryLater, Unreachable
 from tests.channels.wechat.world import APP, SECRET
+from tests.peers.postgres import PostgresServer
 
 CITIZEN = "oCitizen"
 ROOT = Path(__file__).parents[3]
@@ -86,13 +87,20 @@ async def test_one_token_for_many_messages(messenger: WeChatMessenger, platform:
     assert platform.texts(CITIZEN) == ["您好"] * 3
 
 
-async def test_eight_processes_refresh_once(platform: Platform, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["folder", "postgres"])
+async def test_eight_processes_refresh_once(
+    platform: Platform, tmp_path: Path, where: str, request: pytest.FixtureRequest
+) -> None:
     """Eight processes fetch one token between them: at the start, and when it was invalidated."""
     platform._spent[CITIZEN] = -100
+    shared = str(tmp_path)
+    if where == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        shared = server.url(server.database())
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.channels.wechat.token_child", platform.url),
-        *(str(tmp_path), "8"),
+        *(shared, "8"),
         stdin=pipe,
         stdout=pipe,
     )
