@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml tools/make-venv
 demo: $(STAMP) ## show the main job on the embedded default; the pages stay open
 	$(VENV)/bin/gateway demo $(ARGS)
 
-peers: $(STAMP) ## install the independent peers that the suite needs (Redis, Node.js, Chromium)
+peers: $(STAMP) ## install the independent peers that the suite needs (PostgreSQL, Redis, Node.js, Chromium)
 	tools/install-peers
 
 test: peers ## run the whole suite against real servers
