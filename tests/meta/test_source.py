@@ -21,6 +21,7 @@ LAST_RESORTS = {
     "gateway/rounds.py": "one bad message does not fail the others of its round",
     "gateway/store/commit.py": "the writer outlives what a change brings",
     "gateway/store/sqlite_read.py": "the reader outlives what a question brings",
+    "gateway/store/postgres_read.py": "as above",
     "channels/email/sorting.py": "a mail that we fail on is kept for an operator",
     "adapters/liaison/redis_streams.py": "an answer of a desk is taken again",
 }
