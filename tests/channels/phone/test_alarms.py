@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.acceptance.office import BackOffice
 from tests.acceptance.polling import eventually
 from tests.acceptance.process import write_config
@@ -98,6 +100,7 @@ async def line_is(world: World, state: str) -> None:
     await eventually(told, f"the line is {state}", 20)
 
 
+@pytest.mark.beside
 async def test_a_line_that_dies_and_comes_back_is_told_once(tmp_path: Path) -> None:
     """One alarm and one all-clear by each way; ``kill -9`` between them tells nobody again."""
     port = ports(1)
