@@ -17,7 +17,9 @@ import pytest
 #: What a marked test is before its turn comes, which wraps it in a loop of its own.
 _RAW = pytest.StashKey[Callable[..., Any]]()
 #: Under way at a time: more would keep two cores busy with starting workers.
-AT_ONCE = 5
+AT_ONCE = 4
+#: Within which what a run has left behind must end.
+_END_S = 10.0
 
 
 class Company:
@@ -49,16 +51,18 @@ class Company:
         """Cancel what is under way, for the run was given up, and end the loop."""
         for test in self._under_way.values():
             test.cancel()
-        asyncio.run_coroutine_threadsafe(self._rest(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._rest(), self._loop).result(_END_S * 3)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.join(_END_S)
 
     async def _rest(self) -> None:
+        """Have what failed tests left behind end, in a bounded time."""
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._loop.shutdown_asyncgens()
-        await self._loop.shutdown_default_executor()
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=_END_S)
+        await asyncio.wait_for(self._loop.shutdown_asyncgens(), _END_S)
 
 
 def _called_with(item: pytest.Function, folders: pytest.TempPathFactory) -> dict[str, Any]:

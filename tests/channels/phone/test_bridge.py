@@ -57,7 +57,6 @@ def recordings(up: Line, ticket: Inbound) -> list[tuple[str, bytes]]:
     return [(a.name, read_wav(up.office.files[a.sha256]).data) for a in ticket.attachments]
 
 
-@pytest.mark.beside
 async def test_caller_and_seat_hear_each_other_and_both_are_recorded(tmp_path: Path) -> None:
     """Packets go from one to the other as they are; the ticket has a recording of each side."""
     ours, theirs = noise(1, seed=31), noise(1, seed=32)
@@ -123,7 +122,6 @@ async def test_a_seat_that_hangs_up_ends_the_call_with_its_ticket(tmp_path: Path
 
 
 @pytest.mark.parametrize("how", ["refused", "silent", "given up"])
-@pytest.mark.beside
 async def test_a_caller_whom_nobody_takes_is_told_and_stays(tmp_path: Path, how: str) -> None:
     """Busy, or ringing for too long: the seat's telephone stops, and the matter is recorded."""
     table = brisk(tmp_path)
@@ -195,7 +193,6 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-@pytest.mark.beside
 async def test_a_desk_joins_the_caller_and_the_seat(tmp_path: Path) -> None:
     """*110# at the seat calls the desk in: three hear each other, and three are recorded."""
     sounds = [noise(2, seed=n) for n in (41, 42)]

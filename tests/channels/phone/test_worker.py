@@ -169,7 +169,6 @@ async def _leave(within_s: float) -> None:
 
 
 @pytest.mark.parametrize("seats", [None, "sip:seats@127.0.0.1:5080"])
-@pytest.mark.beside
 async def test_a_caller_whom_no_seat_takes_stays_with_us(tmp_path: Path, seats: str | None) -> None:
     """Without seats, or refused by them, the caller is told so and can say what they want."""
     section = settings(
