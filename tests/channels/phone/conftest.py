@@ -54,6 +54,8 @@ class Company:
         asyncio.run_coroutine_threadsafe(self._rest(), self._loop).result(_END_S * 3)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_END_S)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def _rest(self) -> None:
         """Have what failed tests left behind end, in a bounded time."""
