@@ -65,9 +65,14 @@ model: $(STAMP) ## train the judge's model anew from config/training
 bench: $(STAMP) ## measure the gateway on this machine
 	$(VENV)/bin/gateway bench $(ARGS)
 
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header
+
 lock: ## pin every dependency anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-	  --no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra all --extra train --extra test --extra lint --extra docs \
+	  --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra offline-speech --constraint requirements.lock \
+	  --output-file requirements-offline-speech.lock pyproject.toml
 
 clean: ## remove what was built
 	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,6 +34,11 @@ def as_list(value: object) -> object:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
+def _secrets(value: object) -> object:
+    """Let one secret stand for a list of one, and none for none."""
+    return None if value is None else as_list(value)
+
+
 #: Text that says something.
 Word = Annotated[str, Field(min_length=1)]
 
@@ -208,6 +213,34 @@ class Cards(Section):
     near: float = Field(default=0.25, gt=0, lt=1)
 
 
+class AlarmRung(Section):
+    """Whom to tell that a part of the gateway is down."""
+
+    after: Duration = timedelta()  #: counted from the moment at which it is told at all
+    to: Literal["sms", "phone", "email", "webhook"]
+    number: str | None = Field(default=None, pattern=r"^\+?[0-9]{3,15}$")  #: for sms and phone
+    address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")  #: for email
+    url: str | None = None  #: for webhook
+    #: For webhook, ``whsec_<base64>``; a list while it is replaced.
+    secret: Annotated[tuple[SecretStr, ...] | None, BeforeValidator(_secrets)] = None
+
+
+class Alarms(Section):
+    """Which operators are told what does not work, and when."""
+
+    #: How long a part is down before anybody is told, and well again before that is told.
+    down_for: Duration = timedelta(seconds=30)
+    repeat: Duration = timedelta(hours=1)  #: while it stays down
+    ladder: tuple[AlarmRung, ...] = Field(min_length=1)
+
+    @field_validator("down_for", "repeat")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("at least 1s")
+        return value
+
+
 class When(Section):
     """Conditions of a route; all that are named must hold, any value of a list will do."""
 
@@ -257,4 +290,5 @@ class Settings(Section):
     adapters: tuple[dict[str, Any], ...] = Field(default=(), repr=False)
     liaison: dict[str, Desk] = {}  #: by service: 110, 119 … gas, heat, and ``duty``
     cards: Cards = Cards()
+    alarms: Alarms | None = None
     routes: tuple[Route, ...] = Field(min_length=1)

@@ -95,6 +95,7 @@ class App:
             "clusters": clusters.run,
             "cards": cards.run,
             "health": parts.front.health.watch,
+            "alarms": parts.alarms.run,
         }
         if hasattr(base.store, "moved"):
             meeting = cast("Meeting", base.store)
@@ -114,7 +115,7 @@ class App:
             await asyncio.sleep(_RESTART_S)
 
     async def reload(self, loaded: Loaded) -> None:
-        """Put routes, lexicons, region rules and desks of a configuration in force, all at once.
+        """Put routes, lexicons, region rules, desks and alarms of a configuration in force, at once.
 
         Raises:
             ConfigError: It is wrong, or changes what only a restart can; nothing has changed.
@@ -150,6 +151,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await parts.alarms.close()
         await parts.late.stop(_GRACE_S)
         await parts.emergency.stop()
         await parts.dispatcher.stop(_GRACE_S)

@@ -16,6 +16,10 @@ from config.settings import Settings
 from gateway import backoffice, http
 from gateway.accept import Intake
 from gateway.additions import Additions
+from gateway.alarms.ledger import Ledger
+from gateway.alarms.notice import Words
+from gateway.alarms.watch import Watch
+from gateway.alarms.ways import Ways
 from gateway.backoffice import BackOffice
 from gateway.blobs import Blobs
 from gateway.callback import CallBacks
@@ -47,7 +51,7 @@ from gateway.portal.page_views import Views
 from gateway.portal.routes import Portal, failure
 from gateway.reading import reader_of
 from gateway.sections import Plugins, office_keys, opened, outlets_of, speakers_of, ways_of
-from gateway.shared import shared_of
+from gateway.shared import FileShared, shared_of
 from gateway.store.base import Store
 from gateway.talk.answering import Answering
 from gateway.talk.conversation import Conversation
@@ -98,6 +102,7 @@ class Parts:
     citizen: Citizen
     front: http.Front
     late: Latecomers
+    alarms: Watch
     web: web.Application
     adapters: Sequence[Adapter]
     listeners: Mapping[str, Listener]
@@ -142,6 +147,7 @@ def assemble(
         citizen=citizen,
         front=front,
         late=in_time.late,
+        alarms=_alarms(base, front.health, speakers),
         web=_application(base, front, citizen, alarm, office),
         adapters=list({id(o.adapter): o.adapter for o in outlets.values()}.values()),
         listeners={f"{k}:{n}": c for k, n, c in built if hasattr(c, "run")},
@@ -216,6 +222,20 @@ def _emergency(base: Base, dispatcher: Dispatcher) -> Emergency:
             roster=lambda: force.roster,
             kind_label=lambda kind: _kind_label(force.rules, kind),
         ),
+    )
+
+
+def _alarms(base: Base, health: Health, speakers: Mapping[str, Messenger]) -> Watch:
+    force, beside = base.force, base.loaded.settings.store.beside
+    return Watch(
+        health.parts,
+        lambda: force.settings.alarms,
+        base.clock,
+        Ways(speakers, Words(force.settings.instance.name, base.public)),
+        # Not what all nodes share: each tells of its own parts, and of the store.
+        Ledger(FileShared(beside / "shared")),
+        base.metrics,
+        new_id,
     )
 
 

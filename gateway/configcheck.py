@@ -16,8 +16,9 @@ from config.document import Problem, ValuePath
 from config.explain import did_you_mean, problems_of
 from config.load import Loaded
 from config.plugin import Plugin
-from config.settings import Desk, Route, Rung, as_list
+from config.settings import Desk, Route, as_list
 from gateway.desks.roster import DUTY
+from gateway.laddercheck import alarms, ladder
 from gateway.outbox.destination import OWN
 from gateway.route import hours_of, pattern_of
 from gateway.shadow import shadows
@@ -42,9 +43,6 @@ SHIPPED_SECRET = "whsec_c2hpcHBlZC1kZWZhdWx0LXJlcGxhY2UtbWUtbm93"  # noqa: S105 
 #: Hosts that nobody beyond this machine reaches.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-#: What a rung that goes out by a channel must say, and the kind of that channel.
-_RUNG_TARGETS: Mapping[str, str] = {"sms": "number", "phone": "number", "email": "address"}
-
 
 def problems(loaded: Loaded, channels: Plugins, adapters: Plugins) -> list[Problem]:
     """Return all that is wrong, by line; empty for a configuration that can be served.
@@ -60,6 +58,7 @@ def problems(loaded: Loaded, channels: Plugins, adapters: Plugins) -> list[Probl
             *_sections(loaded, "adapters", adapters),
             *_shipped_secrets(loaded),
             *_liaison(loaded),
+            *alarms(loaded),
             *_routes(loaded, channels, adapters),
         }
     )
@@ -142,29 +141,11 @@ def _liaison(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _ladder(loaded: Loaded, service: str, desk: Desk) -> Iterator[Problem]:
+    path: ValuePath = ("liaison", service, "ladder")
+    yield from ladder(loaded, path, desk.ladder)
     for at, rung in enumerate(desk.ladder):
-        path = ("liaison", service, "ladder", at)
-        yield from _rung(loaded, path, rung)
-        if at and rung.after < desk.ladder[at - 1].after:
-            message = "comes before the rung above it: a ladder is climbed in the order of time"
-            yield loaded.problem((*path, "after"), message)
-
-
-def _rung(loaded: Loaded, path: ValuePath, rung: Rung) -> Iterator[Problem]:
-    target = _RUNG_TARGETS.get(rung.to)
-    if target is not None:
-        if getattr(rung, target) is None:
-            yield loaded.problem(path, f"a rung to {rung.to} needs {target}")
-        channels = [each for each in loaded.settings.channels if each.get("kind") == rung.to]
-        if not channels:
-            yield loaded.problem((*path, "to"), f"there is no channel of kind {rung.to}")
-        elif rung.to == "phone" and not any(each.get("call_back") is not None for each in channels):
-            yield loaded.problem((*path, "to"), "no line makes calls: give one call_back")
-    for key in ("number", "address"):
-        if key != target and getattr(rung, key) is not None:
-            yield loaded.problem((*path, key), f"a rung to {rung.to} takes no {key}")
-    if rung.to == DUTY and DUTY not in loaded.settings.liaison:
-        yield loaded.problem((*path, "to"), "there is no desk liaison.duty")
+        if rung.to == DUTY and DUTY not in loaded.settings.liaison:
+            yield loaded.problem((*path, at, "to"), "there is no desk liaison.duty")
 
 
 def _routes(loaded: Loaded, channels: Plugins, adapters: Plugins) -> Iterator[Problem]:

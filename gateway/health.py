@@ -73,6 +73,16 @@ class Health:
         document["state"] = State.DOWN if not ready else State.OK if sound else State.DEGRADED
         return ready, document
 
+    async def parts(self) -> dict[str, Part]:
+        """Return every part's state by ``group/name``, and the store's by ``store``."""
+        try:
+            async with asyncio.timeout(_STALLED_S):
+                await self._ask_store()
+        except TimeoutError:
+            self._set_store("the store does not answer")
+        found = {f"{g}/{n}": part for g, parts in self.look().items() for n, part in parts.items()}
+        return {"store": self._store_part, **found}
+
     def look(self) -> dict[str, dict[str, Part]]:
         """Return every part's state, by group and name, and since when it is so.
 
@@ -131,12 +141,15 @@ class Health:
             why = self._failed[1]
         if why is None and self._store.stalled_s() > _STALLED_S:
             why = "the writer hangs: the disk, or its process, does not answer"
+        self._set_store(why)
+        return counts
+
+    def _set_store(self, why: str | None) -> None:
         state = State.OK if why is None else State.DOWN
         if self._store_part.state is not state:
             self._store_part = Part(state=state, since=self._clock.now(), why=why)
         elif self._store_part.why != why:
             self._store_part = msgspec.structs.replace(self._store_part, why=why)
-        return counts
 
     async def gauges(self, metrics: Metrics) -> None:
         """Bring the gauges up to date."""

@@ -45,6 +45,27 @@ _CLUSTER: dict[str, Any] = {
 }
 
 
+_ALARM_EVENTS = ("raised", "repeated", "cleared")
+_INSTANT = {"type": "string", "format": "date-time"}
+_ALARM: dict[str, Any] = {
+    "alarm": {
+        "type": "object",
+        "required": ["id", "part", "state", "since", "until", "why"],
+        "properties": {
+            "id": {"type": "string"},
+            "part": {"type": "string"},
+            "part_label": {"type": "string"},
+            "state": {"enum": ["ok", "down"]},
+            "state_label": {"type": "string"},
+            "since": _INSTANT,
+            "until": {"anyOf": [_INSTANT, {"type": "null"}]},
+            "why": {"type": ["string", "null"]},
+        },
+    },
+    "text": {"type": "string"},
+}
+
+
 def _event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": kind,
@@ -82,6 +103,10 @@ def schema() -> dict[str, Any]:
     cluster = "hotline.cluster.grown"
     definitions[cluster] = _event(cluster, _CLUSTER)
     kinds.append(cluster)
+    for name in _ALARM_EVENTS:
+        kind = f"hotline.alarm.{name}"
+        definitions[kind] = _event(kind, _ALARM)
+        kinds.append(kind)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "hotline.events/1",

@@ -105,7 +105,7 @@ extra: 1
         "domain, hours, place, requester, text, type, urgency",
         "gateway.yaml:19: routes.1.when.text: needs at least 1",
         "gateway.yaml:20: routes.1.send: must be a mapping (key: value lines)",
-        "gateway.yaml:21: extra: unknown key; known: adapters, cards, channels, http, instance, "
+        "gateway.yaml:21: extra: unknown key; known: adapters, alarms, cards, channels, http, instance, "
         "liaison, queue, reading, routes, store",
     ]
 
@@ -256,7 +256,7 @@ def test_mistakes_in_the_settings_and_in_the_pack_are_told_together(site: Site, 
     at_asking = next(n for text, n in lines.items() if "'(请问" in text)
     assert told(path) == [
         "calendars/cn.yaml:3: years.2026.announced: is required",
-        "gateway.yaml:9: extra: unknown key; known: adapters, cards, channels, http, instance, liaison, "
+        "gateway.yaml:9: extra: unknown key; known: adapters, alarms, cards, channels, http, instance, liaison, "
         "queue, reading, routes, store",
         f"regions/suzhou.yaml:{at_asking}: acceptance.asking.0: not a regular expression: "
         "missing ), unterminated subpattern",

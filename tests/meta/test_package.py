@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
@@ -81,25 +82,59 @@ def test_what_is_installed_is_this_version() -> None:
     assert version("intake-gateway") == project()["project"]["version"]
 
 
-def requirements() -> set[str]:
-    """Return the names of everything that the project asks for, extras included."""
+def requirements(only: Collection[str] = (), without: Collection[str] = ()) -> set[str]:
+    """Return the names of everything that the project asks for, with all extras or some."""
     data = project()["project"]
-    groups = [data["dependencies"], *data["optional-dependencies"].values()]
+    extras = data["optional-dependencies"]
+    chosen = [extras[n] for n in extras if (not only or n in only) and n not in without]
+    groups = [data["dependencies"], *chosen]
     asked = [each for group in groups for each in group]
     names = {re.split(r"[\[<>=; ]", each)[0].lower() for each in asked}
     return {name.replace("_", "-") for name in names} - {data["name"]}
 
 
-def test_every_requirement_is_locked_with_hashes() -> None:
-    """The one lock file pins all that is asked for, each with a hash."""
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    pinned = {n.lower() for n in re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==", lock, re.MULTILINE)}
-    assert requirements() - pinned == set()
+#: What each lock file holds beside the gateway's own requirements: an extra has one that whoever
+#: does not ask for it need not fetch.
+APART = "offline-speech"
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("requirements.lock", requirements(without={APART})),
+        ("requirements-offline-speech.lock", requirements(only={APART})),
+    ],
+)
+def test_every_requirement_is_locked_with_hashes(name: str, asked: set[str]) -> None:
+    """A lock file pins all that is asked for, each with a hash."""
+    lock = (ROOT / name).read_text(encoding="utf-8")
+    assert asked - set(pins(lock)) == set()
     blocks = re.split(r"^(?=[\w.-]+(?:\[[^\]]*\])?==)", lock, flags=re.MULTILINE)
     assert [b.splitlines()[0] for b in blocks if "==" in b and "--hash=sha256:" not in b] == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "tests/peers/package-lock.json"])
+def pins(lock: str) -> dict[str, set[str]]:
+    """Return the versions of each package that a lock file names."""
+    found: dict[str, set[str]] = {}
+    for name, pin in re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)", lock, re.MULTILINE):
+        found.setdefault(name.lower(), set()).add(pin)
+    return found
+
+
+def test_the_lock_files_agree() -> None:
+    """What both name is of one version, so that one installation can hold both."""
+    ours = pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    apart = pins((ROOT / "requirements-offline-speech.lock").read_text(encoding="utf-8"))
+    assert {
+        name: (ours[name], apart[name]) for name in ours.keys() & apart if ours[name] != apart[name]
+    } == {}
+    assert "faster-whisper" not in ours
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.lock", "requirements-offline-speech.lock", "tests/peers/package-lock.json"],
+)
 def test_a_lock_file_names_no_host(name: str) -> None:
     """Whoever installs chooses where packages come from."""
     assert re.findall(r"https?://[^\s\"]+", (ROOT / name).read_text(encoding="utf-8")) == []

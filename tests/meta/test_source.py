@@ -16,6 +16,7 @@ LAST_RESORTS = {
     "gateway/http.py": "a request is answered 500",
     "gateway/outbox/worker.py": "a delivery is tried again",
     "gateway/app.py": "a listener is started again",
+    "gateway/alarms/watch.py": "one way's fault does not keep operators from being told",
     "gateway/desks/emergency.py": "a clock or a queue is started again",
     "gateway/desks/ladder.py": "one incident's fault does not silence the others",
     "gateway/rounds.py": "one bad message does not fail the others of its round",

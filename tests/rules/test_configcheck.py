@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field, SecretStr
 
-from config.load import load
+from config.load import Invalid, load
 from config.plugin import Plugin
 from config.settings import Duration, Section
 from gateway.configcheck import problems
@@ -222,6 +222,60 @@ def test_no_problem_holds_a_password(tmp_path: Path) -> None:
 def test_a_wrong_desk_is_told_at_its_line(tmp_path: Path, desk: str, expected: list[str]) -> None:
     """Services, and rungs that could call nobody."""
     assert told(tmp_path, HEAD + f"liaison:\n  {desk}\nroutes:\n" + REST) == expected
+
+
+@pytest.mark.parametrize(
+    ("alarms", "expected"),
+    [
+        ("{ladder: [{to: sms}]}", ["6: alarms.ladder.0: a rung to sms needs number"]),
+        (
+            "{ladder: [{to: email, address: a@b.example}]}",
+            ["6: alarms.ladder.0.to: there is no channel of kind email"],
+        ),
+        (
+            "{ladder: [{to: webhook, number: '110'}]}",
+            [
+                "6: alarms.ladder.0: a rung to webhook needs secret",
+                "6: alarms.ladder.0: a rung to webhook needs url",
+                "6: alarms.ladder.0.number: a rung to webhook takes no number",
+            ],
+        ),
+        (
+            "{ladder: [{to: webhook, url: 'ftp://a', secret: hunter2}]}",
+            [
+                "6: alarms.ladder.0.secret: a secret is whsec_ and the key in base64, e.g. of 32 ",
+                "6: alarms.ladder.0.url: an http:// or https:// address with a host",
+            ],
+        ),
+        (
+            "{ladder: [{to: sms, number: '110', after: 1m}, {to: sms, number: '120'}]}",
+            ["6: alarms.ladder.1.after: comes before the rung above it: "],
+        ),
+        ("{ladder: [{to: sms, number: '110'}], repeat: 30m}", []),
+    ],
+)
+def test_a_wrong_alarm_is_told_at_its_line(
+    tmp_path: Path, alarms: str, expected: list[str]
+) -> None:
+    """Operators whom nobody could reach are found before they are needed; no secret is repeated."""
+    found = told(tmp_path, HEAD + f"alarms: {alarms}\nroutes:\n" + REST)
+    assert len(found) == len(expected)
+    assert [line for line, start in zip(found, expected, strict=True) if start not in line] == []
+    assert "hunter2" not in " ".join(found)
+
+
+@pytest.mark.parametrize(
+    "alarms",
+    [
+        "{ladder: []}",
+        "{ladder: [{to: desk}]}",
+        "{down_for: 0s, ladder: [{to: sms, number: '110'}]}",
+    ],
+)
+def test_alarms_for_nobody_are_refused(tmp_path: Path, alarms: str) -> None:
+    """No rung at all, a rung of another ladder, no time at all."""
+    with pytest.raises(Invalid, match=r"6: alarms\."):
+        told(tmp_path, HEAD + f"alarms: {alarms}\nroutes:\n" + REST)
 
 
 @pytest.mark.parametrize(

@@ -136,10 +136,11 @@ class Agent(SIP.SIPClient):
             changed: Called when `registered` has changed.
         """
         self.default_expires = expires_s
-        pause = _AGAIN_S
+        pause, ends, loop = _AGAIN_S, None, asyncio.get_running_loop()
         while True:
             address = at()
-            granted = None if address is None else await self._register(address)
+            granted = None if address is None else await self._renew(address, ends)
+            ends = None if granted is None else loop.time() + granted + 2 * T1
             was, self.registered = self.registered, granted is not None
             if was != self.registered:
                 changed()
@@ -150,6 +151,20 @@ class Agent(SIP.SIPClient):
             else:
                 pause = _AGAIN_S
                 await asyncio.sleep(max(1.0, granted / 2))
+
+    async def _renew(self, address: Address, ends: float | None) -> float | None:
+        """Return for how many seconds we are registered; None: we are not, or not any more.
+
+        Args:
+            address: The registrar's.
+            ends: Loop's time at which the last registration is over: then no call comes in, however
+                long an answer may still be waited for.
+        """
+        try:
+            async with asyncio.timeout_at(ends):
+                return await self._register(address)
+        except TimeoutError:
+            return None
 
     async def leave(self, address: Address) -> None:
         """Give the registration back, if it can be done quickly."""

@@ -48,9 +48,11 @@ async def kamailio(
 
 
 @asynccontextmanager
-async def registrar_of(folder: Path, *, qop: bool, expires: int) -> AsyncIterator[tuple[str, int]]:
-    """Give the address of a registrar."""
-    port = ports(1)
+async def registrar_of(
+    folder: Path, *, qop: bool, expires: int, port: int = 0
+) -> AsyncIterator[tuple[str, int]]:
+    """Give the address of a registrar; ``port`` 0: any free one."""
+    port = port or ports(1)
     config = CONFIG.read_text().replace("PORT", str(port)).replace("EXPIRES", str(expires))
     path = folder / "kamailio.cfg"
     path.write_text(config.replace('"QOP"', '"1"' if qop else '"0"'))

@@ -80,6 +80,7 @@ async def test_caller_and_seat_hear_each_other_and_both_are_recorded(tmp_path: P
     assert '"13800138000"' in seat.rung[0]  # the seat sees who calls
 
 
+@pytest.mark.beside
 async def test_a_trunk_that_takes_no_refer_has_the_caller_bridged(tmp_path: Path) -> None:
     """501 to REFER, then SIPp answers as the seat and sends back what it hears."""
     first = ports(4)
@@ -109,6 +110,7 @@ async def test_a_trunk_that_takes_no_refer_has_the_caller_bridged(tmp_path: Path
     assert len(ticket.attachments) == 2
 
 
+@pytest.mark.beside
 async def test_a_seat_that_hangs_up_ends_the_call_with_its_ticket(tmp_path: Path) -> None:
     """The last one who talked with the caller has gone: so do we."""
     async with bridging(tmp_path) as (up, seat), calling(up.at) as caller:
@@ -146,6 +148,7 @@ async def test_a_caller_whom_nobody_takes_is_told_and_stays(tmp_path: Path, how:
     assert (ticket.draft, len(ticket.attachments), ticket.extra["how"]) == (False, 1, "said")
 
 
+@pytest.mark.beside
 async def test_a_caller_who_gives_up_stops_the_ringing(tmp_path: Path) -> None:
     """The seat's telephone rings for nobody."""
     async with bridging(tmp_path) as (up, seat), calling(up.at) as caller:
@@ -161,6 +164,7 @@ async def test_a_caller_who_gives_up_stops_the_ringing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [401, 407])
+@pytest.mark.beside
 async def test_a_server_that_asks_who_we_are_is_answered(tmp_path: Path, code: int) -> None:
     """The second INVITE carries a digest of the password over the nonce, and rings."""
     names = {401: ("WWW-Authenticate", "Authorization"),
@@ -235,6 +239,7 @@ async def _mixed(listener: Caller, wanted: set[bytes]) -> None:
             found += (await listener.sound.got.get())[12:] in wanted
 
 
+@pytest.mark.beside
 async def test_a_call_is_shown_before_it_rings(tmp_path: Path) -> None:
     """The page has the caller's number and ticket before the seat's telephone rings."""
     async with bridging(tmp_path) as (up, seat), calling(up.at) as caller:
@@ -252,6 +257,7 @@ async def test_a_call_is_shown_before_it_rings(tmp_path: Path) -> None:
         await up.office.until(lambda: bool(up.rest(caller)))
 
 
+@pytest.mark.beside
 async def test_both_recordings_survive_a_killed_worker(tmp_path: Path) -> None:
     """SIGKILL while both talk: what each has said until then is on the ticket."""
     ours, theirs = noise(3, seed=51), noise(3, seed=52)

@@ -46,6 +46,7 @@ async def owing(
             yield up, phone, up.listener.messenger
 
 
+@pytest.mark.beside
 async def test_an_answer_is_rated_by_a_key(tmp_path: Path) -> None:
     """The citizen is called, hears the scale, presses 2, and the rating is on the ticket."""
     async with owing(tmp_path) as (up, phone, calls):
@@ -65,6 +66,7 @@ async def test_an_answer_is_rated_by_a_key(tmp_path: Path) -> None:
         assert len(phone.rung) == 1
 
 
+@pytest.mark.beside
 async def test_nobody_is_rung_more_than_three_times(tmp_path: Path) -> None:
     """Busy thrice: the answer counts as not delivered, and nobody is rung any more."""
     async with owing(tmp_path) as (up, phone, calls):
@@ -78,6 +80,7 @@ async def test_nobody_is_rung_more_than_three_times(tmp_path: Path) -> None:
         assert list((up.settings.home / "owed").iterdir()) == []
 
 
+@pytest.mark.beside
 async def test_no_citizen_is_called_in_quiet_hours(tmp_path: Path) -> None:
     """A call that falls due in them waits for their end, on the disk."""
     office = Office(quiet_now="22:00-07:00")
@@ -89,6 +92,7 @@ async def test_no_citizen_is_called_in_quiet_hours(tmp_path: Path) -> None:
         assert b'"tries":0' in kept.read_bytes()
 
 
+@pytest.mark.beside
 async def test_a_caller_who_was_cut_off_is_called_back(tmp_path: Path) -> None:
     """A draft's caller is called; what they say then, and its recording, join that ticket."""
     sound = noise(1, seed=61)
@@ -111,6 +115,7 @@ async def test_a_caller_who_was_cut_off_is_called_back(tmp_path: Path) -> None:
         assert list((up.settings.home / "owed").iterdir()) == []
 
 
+@pytest.mark.beside
 async def test_a_phone_on_duty_is_told_at_once(tmp_path: Path) -> None:
     """An alarm of the ladder is spoken, quiet hours or not; answered, it is done."""
     office = Office(quiet_now="22:00-07:00")
@@ -125,6 +130,7 @@ async def test_a_phone_on_duty_is_told_at_once(tmp_path: Path) -> None:
         assert up.office.calls == []
 
 
+@pytest.mark.beside
 async def test_a_server_that_is_killed_while_it_rings_is_one_try(tmp_path: Path) -> None:
     """The try was written down before: the next worker rings again, and not more than allowed."""
     async with owing(tmp_path, tries=2) as (up, phone, calls):
@@ -141,6 +147,7 @@ async def test_a_server_that_is_killed_while_it_rings_is_one_try(tmp_path: Path)
         assert len(phone.rung) == 2
 
 
+@pytest.mark.beside
 async def test_a_call_that_is_challenged_is_made(tmp_path: Path) -> None:
     """407 from the trunk: the second INVITE has our credentials, and the same call goes on."""
     async with owing(tmp_path) as (up, phone, calls):
@@ -157,6 +164,7 @@ async def test_a_call_that_is_challenged_is_made(tmp_path: Path) -> None:
         phone.reply(await phone.asked_by("BYE"), 200)
 
 
+@pytest.mark.beside
 async def test_what_needs_no_call_makes_none(tmp_path: Path) -> None:
     """Acknowledgements were heard in the call; news that is no answer rings nobody."""
     dialled: list[Dial] = []
@@ -176,6 +184,7 @@ async def test_what_needs_no_call_makes_none(tmp_path: Path) -> None:
     assert dialled == []
 
 
+@pytest.mark.beside
 async def test_a_line_without_room_costs_no_try(tmp_path: Path) -> None:
     """Nobody was rung: the call is owed as before, a minute later; a crash forgets nothing."""
     clock = [NOW]

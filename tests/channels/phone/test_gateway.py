@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from channels.phone.wav import read_wav
 from tests.acceptance.polling import eventually
 from tests.acceptance.signing import report, work
@@ -44,6 +46,7 @@ async def up(world: World) -> None:
     await eventually(told, "the line is up")
 
 
+@pytest.mark.beside
 async def test_two_calls_of_a_minute_are_two_tickets_with_their_recordings(tmp_path: Path) -> None:
     """The same caller within a minute: two tickets, a merged hotline's route, sound to fetch."""
     line = section(tmp_path)
@@ -79,6 +82,7 @@ async def _accepted(world: World, number: int) -> list[dict[str, Any]]:
     return sorted(tickets(), key=lambda ticket: str(ticket["status"]))
 
 
+@pytest.mark.beside
 async def test_an_emergency_has_its_incident_before_the_caller_hangs_up(tmp_path: Path) -> None:
     """着火 comes back from the recognizer as 找火: the fire desk has it while the caller speaks."""
     words = "幸福小区三号楼找火了有人被困"
@@ -113,6 +117,7 @@ def _not_now() -> str:
     return f"{begins:%H:%M}-{begins + timedelta(hours=1):%H:%M}"
 
 
+@pytest.mark.beside
 async def test_a_caller_rates_the_answer_by_telephone(tmp_path: Path) -> None:
     """The unit has answered: the caller is called, presses 1, and the back office has the rating."""
     async with seated() as telephone:

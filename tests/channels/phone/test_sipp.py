@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from channels.phone.g711 import ALAW_SILENCE
 from tests.channels.phone.lines import line, mute, noise, settings
 from tests.channels.phone.sipp import sipp
 
 
+@pytest.mark.beside
 async def test_what_sipp_plays_is_recorded_sample_by_sample(tmp_path: Path) -> None:
     """Five calls at once: each recording is the played file, nothing missing, nothing inserted."""
     sound = noise(2, seed=9)
@@ -23,6 +26,7 @@ async def test_what_sipp_plays_is_recorded_sample_by_sample(tmp_path: Path) -> N
         assert call.called == "12345"
 
 
+@pytest.mark.beside
 async def test_calls_that_sipp_cancels_make_no_ticket(tmp_path: Path) -> None:
     """Ten callers give up while it rings: 487 each, no ticket, nothing left on the disk."""
     async with line(settings(tmp_path / "line", ring="5s")) as up:

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from channels.phone.funasr import FunAsr
 from channels.phone.settings import Recognizer
 from channels.phone.speech import Words
@@ -21,6 +23,7 @@ async def heard(url: str, sound: bytes, *hot: str) -> list[Words]:
     return [words async for words in session.words()]
 
 
+@pytest.mark.beside
 async def test_pieces_grow_and_are_corrected() -> None:
     """What is spoken grows; the second pass puts its words in the place of the first's."""
     script = Script(
@@ -37,6 +40,7 @@ async def test_pieces_grow_and_are_corrected() -> None:
     assert script.heard == [3 * 8000 * 2]
 
 
+@pytest.mark.beside
 async def test_a_recognizer_that_fails_ends_without_final_words() -> None:
     """A dropped connection and a refused one raise nothing; what was understood stays."""
     async with recognizer(Script(says=[(9600, ONLINE, "水管")], drop_at=10_000)) as url:
@@ -45,12 +49,14 @@ async def test_a_recognizer_that_fails_ends_without_final_words() -> None:
     assert await heard("ws://127.0.0.1:9/", noise(0.1)) == []
 
 
+@pytest.mark.beside
 async def test_an_answer_that_is_none_is_passed_over() -> None:
     """The words behind it still count."""
     async with recognizer(Script(nonsense=True, final="停水了")) as url:
         assert await heard(url, noise(1)) == [Words(text="停水了", final=True)]
 
 
+@pytest.mark.beside
 async def test_the_words_of_a_call_are_its_ticket(tmp_path: Path) -> None:
     """With a recognizer the ticket holds what was said, and nobody need listen first."""
     script = Script(says=[(9600, ONLINE, "路灯")], final="幸福小区路灯不亮。")
@@ -71,6 +77,7 @@ async def test_the_words_of_a_call_are_its_ticket(tmp_path: Path) -> None:
     assert script.heard[0] == 1.5 * 16_000
 
 
+@pytest.mark.beside
 async def test_an_emergency_is_raised_while_the_caller_speaks(tmp_path: Path) -> None:
     """The first words make the ticket at once; the rest and the recording are added to it."""
     script = Script(says=[(16_000, ONLINE, "三号楼着火了")], final="三号楼着火了，四楼有人。")
@@ -100,6 +107,7 @@ async def test_an_emergency_is_raised_while_the_caller_speaks(tmp_path: Path) ->
     assert rest.key == early.key + ":end"
 
 
+@pytest.mark.beside
 async def test_a_call_that_streaming_missed_is_understood_from_its_recording(
     tmp_path: Path,
 ) -> None:

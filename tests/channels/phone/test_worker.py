@@ -30,6 +30,7 @@ async def quiet(tmp_path: Path) -> AsyncIterator[Line]:
         yield up
 
 
+@pytest.mark.beside
 async def test_a_cancelled_call_makes_no_ticket(tmp_path: Path) -> None:
     """CANCEL before the answer: 200 to it, 487 to the INVITE, and nothing is left of the call."""
     async with line(settings(tmp_path / "line", ring="3s")) as up, calling(up.at) as caller:
@@ -49,6 +50,7 @@ async def test_a_cancelled_call_makes_no_ticket(tmp_path: Path) -> None:
         assert up.left() == []
 
 
+@pytest.mark.beside
 async def test_calls_beyond_the_room_are_sent_elsewhere(tmp_path: Path) -> None:
     """With one place taken the next caller gets 503 with Retry-After, and the place is free again."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path), max_calls=1)
@@ -64,6 +66,7 @@ async def test_calls_beyond_the_room_are_sent_elsewhere(tmp_path: Path) -> None:
         await up.office.until(lambda: len(up.office.calls) == 2)
 
 
+@pytest.mark.beside
 async def test_a_port_that_somebody_else_has_costs_no_call(tmp_path: Path) -> None:
     """The next port is taken instead; only where none is free a caller is sent elsewhere."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path))
@@ -85,6 +88,7 @@ async def test_a_port_that_somebody_else_has_costs_no_call(tmp_path: Path) -> No
                 other.close()
 
 
+@pytest.mark.beside
 async def test_a_call_without_sound_ends_with_its_ticket(tmp_path: Path) -> None:
     """Dead media: the worker hangs up and the call is a ticket."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path), no_media="1s")
@@ -95,6 +99,7 @@ async def test_a_call_without_sound_ends_with_its_ticket(tmp_path: Path) -> None
         assert up.office.calls[0].extra["how"] == "no_media"
 
 
+@pytest.mark.beside
 async def test_without_the_gateway_calls_are_answered_and_delivered_once_later(
     tmp_path: Path,
 ) -> None:
@@ -135,6 +140,7 @@ async def test_a_killed_worker_is_back_and_its_recording_too(quiet: Line) -> Non
         await quiet.office.until(lambda: len(quiet.office.calls) == 2)
 
 
+@pytest.mark.beside
 async def test_the_worker_outlives_a_killed_gateway(tmp_path: Path) -> None:
     """A listener that vanishes leaves its worker; the next one adopts it, and its calls."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path))

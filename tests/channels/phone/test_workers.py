@@ -58,6 +58,7 @@ def pid_of(up: Line, worker: int) -> int:
     return pid
 
 
+@pytest.mark.beside
 async def test_a_line_gives_its_workers_their_shares(tmp_path: Path) -> None:
     """Each has a port, ports for sound, a folder and a place among the account's contacts."""
     section = settings(tmp_path, local_port=30000, rtp_ports=[31000, 31008], workers=2)
@@ -74,6 +75,7 @@ async def test_a_line_gives_its_workers_their_shares(tmp_path: Path) -> None:
         settings(tmp_path, local_port=30999, rtp_ports=[31000, 31099], workers=2)
 
 
+@pytest.mark.beside
 async def test_two_workers_register_one_account_and_share_its_calls(tmp_path: Path) -> None:
     """Both contacts are known to the registrar, the calls go to both, and each is a ticket."""
     async with dispatched(tmp_path, registration=True, password="secret") as (up, at):
@@ -92,6 +94,7 @@ async def _short(at: tuple[str, int], number: str) -> str:
         return caller.target
 
 
+@pytest.mark.beside
 async def test_a_call_that_one_worker_has_no_room_for_goes_to_the_other(tmp_path: Path) -> None:
     """One place each: two callers talk, the third hears 503, and a place that is free is found."""
     async with dispatched(tmp_path, max_calls=1) as (up, at):
@@ -110,6 +113,7 @@ async def test_a_call_that_one_worker_has_no_room_for_goes_to_the_other(tmp_path
         await up.office.until(lambda: len(up.office.calls) == 3)
 
 
+@pytest.mark.beside
 async def test_a_caller_is_put_through_to_a_seat_that_registered(tmp_path: Path) -> None:
     """The worker calls by the proxy; both legs keep their routes, and each end hangs up its own."""
     given = {"seats": "sip:seats@127.0.0.1", "put_through": "bridge", "dialogue": brisk(tmp_path)}
@@ -129,6 +133,7 @@ async def test_a_caller_is_put_through_to_a_seat_that_registered(tmp_path: Path)
     assert up.office.files[ticket.attachments[1].sha256].endswith(sound)
 
 
+@pytest.mark.beside
 async def test_strangers_reach_no_worker(tmp_path: Path) -> None:
     """Who is neither the trunk nor registered is asked who they are, and a false seat is refused."""
     async with dispatched(tmp_path, trunk="127.0.0.9") as (up, at):
@@ -140,6 +145,7 @@ async def test_strangers_reach_no_worker(tmp_path: Path) -> None:
         assert up.office.calls == []
 
 
+@pytest.mark.beside
 async def test_a_killed_worker_loses_no_later_call_and_no_recording(tmp_path: Path) -> None:
     """SIGKILL of one of two at six calls a second: all later calls are answered by somebody."""
     sound = noise(3, seed=21)
@@ -182,6 +188,7 @@ async def _ended(caller: Caller) -> None:
         return
 
 
+@pytest.mark.beside
 async def test_calls_of_a_worker_that_is_no_more_are_taken_over(tmp_path: Path) -> None:
     """A line that has fewer workers than before: the first hands over what the others left."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path))
@@ -199,6 +206,7 @@ async def test_calls_of_a_worker_that_is_no_more_are_taken_over(tmp_path: Path) 
     assert up.office.calls[0].extra["how"] == "crash"
 
 
+@pytest.mark.beside
 async def test_one_invite_that_two_workers_answered_is_heard_twice(tmp_path: Path) -> None:
     """The first died with it: what the second heard is a ticket of its own, nothing is lost."""
     section = settings(tmp_path / "line", dialogue=mute(tmp_path))
