@@ -89,11 +89,11 @@ class Settings(Value, frozen=True, kw_only=True):
     model_backs: float = 0.2  #: chance from which it calls what the lexicon found but only doubts
     model_agrees: float = 0.2  #: chance from which what the lexicon calls stands without a human
     plain: float = 1.5  #: weight from which the lexicon calls so plainly that ``model_yields`` does
-    model_yields: float = 0.02
+    model_yields: float = 0.01
     model_doubts: float = 0.25  #: chance from which a human looks though the lexicon is silent
     #: Chance that people would dispute a text, from which a human looks though nothing else asks.
     model_disputed: float = 0.15
-    model_calms: float = 0.06  #: chance below which what the lexicon only doubts is let go
+    model_calms: float = 0.008  #: chance below which what the lexicon only doubts is let go
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45
     model_named: float = 0.4  #: how much more of a chance a service has that a call for help names
