@@ -38,7 +38,7 @@ class Options(Value, frozen=True, kw_only=True):
 
     noise: Noise = Noise()
     least: int = 2  #: seeds that a gram must occur in
-    most: int = 12_000  #: grams of an artefact
+    most: int = 16_000  #: grams of an artefact
     keenness: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(_KEENNESS))
     cues: float = 0.3  #: how freely the lexicon's cues are weighed beside the grams
     grain: float = 1 / 64  #: weights are rounded to this: a smaller file

@@ -55,7 +55,7 @@ CALLED, SHOWN, CALM = (Urgency.EMERGENCY, False), (Urgency.URGENT, True), (Urgen
         (-9.0, "着火了", CALLED),  # … and of a few characters the model is not asked
         (-9.0, "救命啊", CALLED),  # … nor a cry for help even doubted
         (-9.0, "着火", CALM),  # what is only likely, and the model sure of nothing
-        (-3.0, "着火", SHOWN),
+        (-2.5, "着火", SHOWN),
         (3.0, "着火", CALLED),
         (3.0, "今天的天气很好很好", CALLED),  # the lexicon has no word
         (3.0, "天气很好", SHOWN),  # … nor many words to go by

@@ -186,7 +186,7 @@ def test_a_lexicon_is_tried_before_it_is_released(
 ) -> None:
     """A folder of lexicons is compared with the one in force on the same texts."""
     text = (
-        "settings: {model_agrees: 0}\n"
+        "settings: {model_agrees: 0, model_yields: 0}\n"
         "kinds:\n  fire: {label: 火灾, services: ['119']}\n"
         "happenings:\n  fire: {certain: [居住证]}\n"
     )
