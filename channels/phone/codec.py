@@ -109,6 +109,11 @@ def early(call: Call, account: Account, heard: str, now: datetime) -> Inbound:
     )
 
 
+def ended(call: Call, message: Inbound) -> Inbound:
+    """Return the message of first words as one that only repeats the finished call, if that is known."""
+    return msgspec.structs.replace(message, digest=_digest("whole", call))
+
+
 def more(call: Call, account: Account, heard: str, now: datetime, number: str) -> Inbound:
     """Return the message of words that tell of an emergency in a call that is a ticket already."""
     return msgspec.structs.replace(

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from channels.base import Accept, Receipt
-from channels.phone.codec import Account, attachment, early, more, whole
+from channels.phone.codec import Account, attachment, early, ended, more, whole
 from channels.phone.link import Call
 from channels.phone.ports import Keep
 from channels.phone.wav import alaw_header
@@ -83,7 +83,13 @@ class Filing:
     async def _early(self, call: Call, text: str, done: Receipt | None) -> Receipt:
         number = done.number if done is not None else call.number
         if not number:
-            return await self._accepting(early(call, self._account, text, self._now()))
+            message = early(call, self._account, text, self._now())
+            try:
+                return await self._accepting(message)
+            except Conflict:
+                # Or its end was taken already, and the worker, which was not told so by a gateway
+                # that stopped, sends what came before it once more.
+                return await self._accepting(ended(call, message))
         return await self._accepting(more(call, self._account, text, self._now(), number))
 
     async def whole(self, call: Call, text: str, spool: str) -> Receipt:

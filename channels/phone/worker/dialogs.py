@@ -202,8 +202,7 @@ class Dialogs:
             if not acknowledged.is_set():  # RFC 3261 section 13.3.1.4
                 self.hang_up(dialog, "no_ack")
             return
-        await asyncio.sleep(_REMEMBERED_S)
-        self._dialogs.pop(dialog.key, None)
+        await self._forget(dialog)
 
     def _spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         task = asyncio.create_task(work)
@@ -289,7 +288,8 @@ class Dialogs:
 
     async def _forget(self, dialog: Dialog) -> None:
         await asyncio.sleep(_REMEMBERED_S)
-        self._dialogs.pop(dialog.key, None)
+        if self._dialogs.get(dialog.key) is dialog:  # and not what its caller has tried anew
+            del self._dialogs[dialog.key]
 
     def _within(self, message: SipMessage, source: Address) -> Dialog | None:
         """Return the living call that a request belongs to; else it has been told so."""
