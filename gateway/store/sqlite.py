@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 WRITERS = ("thread", "process")
 
+#: What can wait for the next commit: one of its own for each would be most of what a push costs.
+_PATIENT = frozenset({ops.Claim, ops.Settle})
+
 LOCK_TRIES = 10
 LOCK_PAUSE_S = 0.05
 
@@ -156,7 +159,7 @@ class SqliteStore:
     async def _write(self, op: ops.AnyOp, *, urgent: bool = False) -> Any:
         if self._writer is None:
             raise StoreError(f"{self._path}: not open yet")
-        future = self._writer.ask(op, urgent=urgent)
+        future = self._writer.ask(op, urgent=urgent, patient=type(op) in _PATIENT)
         try:
             return await future
         except asyncio.CancelledError:
