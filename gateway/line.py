@@ -2,7 +2,8 @@
 
 The loop's side owns what waits, so there are no locks: a batch is handed over whole, and its
 answers come back in one call, whatever their number. What is urgent goes to an engine that takes
-it behind the batch under way, so that it need not wait for a turn at the loop.
+it behind the batch under way, so that it need not wait for a turn at the loop. What is patient makes
+no batch of its own while others go.
 """
 
 import asyncio
@@ -20,6 +21,10 @@ MOST_IN_BATCH = 64
 #: Askers who are answered in one round of the loop. Each goes on at once: with all of a batch, a
 #: message that has just arrived would wait for the end of sixty others.
 ANSWERED_AT_ONCE = 8
+
+#: How long a patient question waits for a batch to go with. Each batch is a commit of its own, and
+#: while there is anything to do another goes within this time.
+PATIENCE_S = 0.004
 
 #: More than this waiting means that the engine does not keep up; the rest is turned away at once.
 MOST_WAITING = 20_000
@@ -68,6 +73,10 @@ class Line:
         self._most = most
         self._urgent: deque[_Asked] = deque()
         self._waiting: deque[_Asked] = deque()
+        #: By whether they are urgent: no ordinary one goes with an urgent batch on top of others.
+        self._patient: dict[bool, deque[_Asked]] = {True: deque(), False: deque()}
+        self._patience: asyncio.TimerHandle | None = None
+        self._overdue = False  #: what is patient has waited long enough
         self._under_way: deque[list[_Asked]] = deque()
         self._began: deque[float] = deque()  #: when each of them was sent
         self._answers: deque[tuple[_Asked, Any, str | None]] = deque()
@@ -81,8 +90,14 @@ class Line:
         """Take questions from now on."""
         self._engine = engine
 
-    def ask(self, item: Any, *, urgent: bool = False) -> asyncio.Future[Any]:
+    def ask(self, item: Any, *, urgent: bool = False, patient: bool = False) -> asyncio.Future[Any]:
         """Return the future answer. The item is carried out even if the future is cancelled.
+
+        Args:
+            item: The question.
+            urgent: Before whatever waits that is not.
+            patient: With the next batch, in front of it, but no batch for it alone until
+                `PATIENCE_S` have passed.
 
         Raises:
             StoreError: The store is closed, or too much waits already.
@@ -93,6 +108,12 @@ class Line:
         if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
             raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
         future: asyncio.Future[Any] = self._loop.create_future()
+        if patient:
+            self._idle.clear()
+            self._patient[urgent].append((item, future, urgent))
+            if self._patience is None:
+                self._patience = self._loop.call_later(PATIENCE_S, self._lose_patience)
+            return future
         (self._urgent if urgent else self._waiting).append((item, future, urgent))
         if self._may_send(urgent=urgent):
             self._idle.clear()
@@ -126,20 +147,39 @@ class Line:
 
     def _send(self) -> None:
         self._scheduled = False
-        while self._may_send(urgent=bool(self._urgent)) and (asked := self._batch()):
+        while self._may_send(urgent=self._has_urgent()) and (asked := self._batch()):
             self._under_way.append(asked)
             self._began.append(self._loop.time())
             if self._engine is not None and not self._engine.send([one[0] for one in asked]):
                 self._under_way.pop()
                 self._began.pop()
                 self._fail(asked, "there is nobody to ask")
-        if not self._under_way:
+        if not self._under_way and not any(self._patient.values()):
             self._idle.set()
+
+    def _has_urgent(self) -> bool:
+        """Return whether something is to be sent that may go on top of what is under way."""
+        return bool(self._urgent or (self._overdue and self._patient[True]))
+
+    def _lose_patience(self) -> None:
+        """Send what is patient with the next batch that can go, whatever else is in it."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None
+        self._overdue = any(self._patient.values())
+        if self._overdue:
+            self._send()
 
     def _batch(self) -> list[_Asked]:
         """Take the next batch; on top of others that hold what is ordinary, of what is urgent alone."""
         alone = not self._may_send(urgent=False)
+        ready = [self._patient[True]] if alone else [self._patient[True], self._patient[False]]
         asked: list[_Asked] = []
+        if self._overdue or self._urgent or (self._waiting and not alone):
+            for patient in ready:
+                while len(asked) < self._most and patient:
+                    asked.append(patient.popleft())
+            self._overdue = self._overdue and any(self._patient.values())
         while len(asked) < self._most and (self._urgent or (self._waiting and not alone)):
             asked.append((self._urgent or self._waiting).popleft())
         return asked
@@ -192,6 +232,7 @@ class Line:
     async def close(self) -> None:
         """Finish what was asked, then stop the engine. Later questions are refused."""
         self._closed = True
+        self._lose_patience()
         await self._idle.wait()
         engine, self._engine = self._engine, None
         if engine is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -186,6 +187,16 @@ def ticket_of(told: Told) -> StoredTicket:
     )
 
 
+def once(view: Callable[[], Value]) -> Callable[[], msgspec.Raw]:
+    """Return what returns a view as an event's data hold it, built and encoded at the first call."""
+    return cache(lambda: msgspec.Raw(msgspec.json.encode(view(), order="deterministic")))
+
+
+def shown_once(told: Told, public: Public) -> Callable[[], msgspec.Raw]:
+    """Return what returns the view of a ticket that was just stored, the same for all who ask."""
+    return once(lambda: publish(ticket_of(told), public))
+
+
 def leave_items(
     fresh: Fresh,
     report: IncidentReport,
@@ -193,6 +204,7 @@ def leave_items(
     card: Card,
     public: Public,
     whole: Callable[[str], bool],
+    shown: Callable[[], msgspec.Raw],
 ) -> None:
     """Leave the items of an incident's deliveries, and of the ticket's own, to who carries them.
 
@@ -203,8 +215,10 @@ def leave_items(
         card: The incident.
         public: What views need to know.
         whole: Whether anybody reads what comes to a destination.
+        shown: Returns the ticket's view, `shown_once`.
     """
-    as_of_now = card.as_of_now()
+    # Built at the first of its deliveries, for all of them.
+    as_of_now = once(card.as_of_now())
     at = told.event.at
 
     def build(delivery: Delivery) -> Item:
@@ -212,7 +226,7 @@ def leave_items(
         subject = told.number
         if delivery.stream != told.ticket.id:
             subject, data["incident"] = card.incident, as_of_now()
-        data["ticket"] = publish(ticket_of(told), public)
+        data["ticket"] = shown()
         return item_with(delivery, subject, at, data, public)
 
     _, is_new = event_of(told.leased, card.incident)

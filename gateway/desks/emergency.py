@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from adapters.base import Adapter
 from adapters.liaison.embedded import EmbeddedQueue
 from config.settings import Settings
 from gateway.clock import Clock
-from gateway.desks.board import announcing, leave_items
+from gateway.desks.board import announcing, leave_items, shown_once
 from gateway.desks.feed import Feed
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.ladder import Caller, Ladder
@@ -119,6 +121,7 @@ class Durable:
         self._embedded = embedded
         self._fresh = needs.fresh
         self._public = needs.public
+        self._shown: tuple[Told, Callable[[], msgspec.Raw]] | None = None
         self.ladder: Ladder | None = None
         self.whole = False  #: the desks' queue is not the embedded one
 
@@ -126,7 +129,11 @@ class Durable:
         """Spread what a report raised or joined."""
         card = self._feed.told(report, incident, told)
         if card is not None and told is not None:
-            leave_items(self._fresh, report, told, card, self._public, self._is_read)
+            if self._shown is None or self._shown[0] is not told:  # its reports follow one another
+                self._shown = (told, shown_once(told, self._public))
+            leave_items(
+                self._fresh, report, told, card, self._public, self._is_read, self._shown[1]
+            )
         self._wake(report.ladder_at)
 
     def stepped(self, change: IncidentChange) -> None:

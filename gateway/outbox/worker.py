@@ -232,7 +232,8 @@ class Worker:
             among.discard(done)
             if not self._runners and not self._handed:
                 self._idle.set()
-            self._woken.set()
+            if self._ready or self._more or self.breaker.failing:
+                self._woken.set()
 
         task.add_done_callback(ended)
 
@@ -299,6 +300,7 @@ class Worker:
         if self.breaker.failing or self.breaker.open:
             self.breaker.succeeded()
             self._to.note(self._clock.now())
+            self._woken.set()
 
     def _done(self, delivery: Delivery) -> None:
         self._answered()
@@ -382,7 +384,8 @@ class Worker:
                 done += outcome.state == "done"
         if done:
             self._shared.counters.count("delivered", self._where, done)
-        self._woken.set()  # it may have waited for room
+        if self._more:
+            self._woken.set()  # it may have waited for room
         if more:  # the next of the same tickets may go now, in this lane or in the other
             self.wake()
             self._nudges = True

@@ -32,6 +32,9 @@ from normalizer.number import parse
 
 T = TypeVar("T")
 
+#: What can wait for the next commit: one of its own for each would be most of what a push costs.
+_PATIENT = frozenset({ops.Claim, ops.Settle})
+
 
 class LinedStore(ABC):
     """A `gateway.store.base.Store` but for how it is opened.
@@ -78,7 +81,7 @@ class LinedStore(ABC):
     async def _write(self, op: ops.Op, *, urgent: bool = False) -> Any:
         if self._writer is None:
             raise StoreError(f"{self._name}: not open yet")
-        future = self._writer.ask(op, urgent=urgent)
+        future = self._writer.ask(op, urgent=urgent, patient=type(op) in _PATIENT)
         try:
             return await future
         except asyncio.CancelledError:

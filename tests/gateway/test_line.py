@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.line import ANSWERED_AT_ONCE, MOST_IN_BATCH, MOST_WAITING, Line
+from gateway.line import ANSWERED_AT_ONCE, MOST_IN_BATCH, MOST_WAITING, PATIENCE_S, Line
 from normalizer.errors import StoreError
 
 
@@ -261,3 +261,56 @@ async def test_closing_waits_for_what_was_asked(engine: Held) -> None:
     assert await asyncio.gather(*futures) == [0, 1]
     with pytest.raises(StoreError, match="closed"):
         engine.line.ask(3)
+
+
+async def test_patient_goes_with_the_next_batch(engine: Held) -> None:
+    """What is patient makes no batch, and stands in front of the next one that goes."""
+    patient = engine.line.ask("outcome", patient=True)
+    await turn()
+    assert engine.batches == []
+    engine.line.ask("ticket")
+    await turn()
+    assert engine.batches == [["outcome", "ticket"]]
+    engine.answer()
+    assert await patient == "outcome"
+
+
+async def test_patience_has_an_end(engine: Held) -> None:
+    """What is patient goes alone once it has waited for long enough."""
+    engine.line.ask("outcome", patient=True)
+    await asyncio.sleep(2 * PATIENCE_S)
+    assert engine.batches == [["outcome"]]
+
+
+async def test_patient_waits_for_the_batch_under_way(engine: Held) -> None:
+    """What has lost its patience goes behind the batch under way, not beside it."""
+    engine.line.ask("first")
+    await turn()
+    engine.line.ask("outcome", patient=True)
+    await asyncio.sleep(2 * PATIENCE_S)
+    assert engine.batches == [["first"]]
+    engine.answer()
+    assert engine.batches == [["first"], ["outcome"]]
+
+
+async def test_ordinary_patience_holds_up_nothing_urgent(engine: Held) -> None:
+    """On top of the batch under way goes what is patient and urgent, and nothing ordinary."""
+    engine.express = True
+    engine.line.ask("first")
+    await turn()
+    engine.line.ask("ordinary", patient=True)
+    engine.line.ask("urgent", urgent=True, patient=True)
+    engine.line.ask("emergency", urgent=True)
+    assert engine.batches == [["first"], ["urgent", "emergency"]]
+
+
+async def test_closing_ends_patience(engine: Held) -> None:
+    """What is patient is carried out before the line is closed."""
+    patient = engine.line.ask("outcome", patient=True)
+    closing = asyncio.create_task(engine.line.close())
+    await turn()
+    assert engine.batches == [["outcome"]]
+    engine.answer()
+    await closing
+    assert await patient == "outcome"
+    assert engine.stopped
