@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import asyncpg
+
 from gateway.store.batch import Batch, Last
 from gateway.store.changes import HANDLERS
 from gateway.store.commit import Answers, carried_out
@@ -28,7 +30,16 @@ LOCKS = 0x47574159
 _FATE_S = 10.0
 _PAUSE_S = 0.2
 
-_HOPELESS = (*BROKEN, Unsure)
+#: No single change can be the cause of these, so trying the others alone is of no use.
+_HOPELESS = (
+    *BROKEN,
+    Unsure,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
 
 
 class PostgresCommitter:
@@ -52,8 +63,9 @@ class PostgresCommitter:
         """Say that this gateway lives, for as long as the connection does."""
         link.execute(f"SET gateway.node = {self._node:d}")
         if self._node:
-            # One that the server has not missed yet may still hold it: that says the same.
-            link.execute(f"SELECT pg_try_advisory_lock({LOCKS:d}, {self._node:d})")
+            # The session before may hold it for a moment still; without it others would take this
+            # gateway for gone, and deliver what it is delivering.
+            link.execute(f"SELECT pg_advisory_lock({LOCKS:d}, {self._node:d})")
 
     def run(self, ops: Sequence[Any]) -> Answers:
         """Carry out all changes in one transaction, or, if one fails, each in its own.

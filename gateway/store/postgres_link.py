@@ -47,6 +47,7 @@ BROKEN = (
     asyncpg.OperatorInterventionError,  # the server is told to stop, or starts
     asyncpg.InternalClientError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidCachedStatementError,  # a newer gateway has changed the schema
 )
 
 _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (

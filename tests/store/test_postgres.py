@@ -382,3 +382,60 @@ def test_gateways_that_start_together_make_one_schema(place: PostgresPlace) -> N
             victim.communicate()
     assert place.ask("SELECT version FROM schema_version") == ["1"]
     assert isinstance(victims[0], subprocess.Popen)
+
+
+async def test_a_gateway_whose_connection_breaks_keeps_what_it_leased(place: PostgresPlace) -> None:
+    """Its session ended by the server, a gateway is back at once: nobody takes its deliveries."""
+    stores = await both(place)
+    await stores[0].add(make.acceptance())
+    mine = await stores[0].claim("backoffice", Lane.ORDINARY, make.NOW, 1, make.after(3600))
+    assert len(mine) == 1
+    for _ in range(3):
+        place.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'intake-gateway' AND datname = current_database()"
+        )
+        await stores[0].add(make.acceptance())
+        assert await stores[1].tend() == 0
+        assert await stores[1].tend() == 0
+    assert await stores[1].counts() == await stores[0].counts()
+    held = place.ask("SELECT count(*) FROM deliveries WHERE state = 'leased'")
+    assert held == ["1"]
+    for store in stores:
+        await store.close()
+
+
+async def test_a_gateway_that_hangs_holds_the_others_up_for_a_while_only(
+    place: PostgresPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who took the writers' row and does not go on is let go of by the server."""
+    store = place.gateway()
+    await store.open()
+    hangs: list[postgres_link.Link] = []
+
+    def hang() -> None:
+        hung = postgres_link.Link(place.url, {"heads": "SELECT seq FROM heads FOR UPDATE"})
+        hangs.append(hung)
+        hung.ensure()
+        hung.execute("SET idle_in_transaction_session_timeout = '700ms'")
+        hung.execute("BEGIN")
+        hung.rows("heads")
+
+    await asyncio.to_thread(hang)
+    began = asyncio.get_running_loop().time()
+    assert not (await store.add(make.acceptance(key="k"))).duplicate
+    assert 0.4 < asyncio.get_running_loop().time() - began < 10
+    monkeypatch.setitem(postgres_link._SETTINGS, "lock_timeout", "300ms")
+    other = place.gateway()
+    await other.open()
+    await asyncio.to_thread(hang)
+    asked = [other.add(make.acceptance(key=f"n{n}")) for n in range(20)]
+    began = asyncio.get_running_loop().time()
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    assert asyncio.get_running_loop().time() - began < 5  # not once for each of them
+    assert all("write lock" in str(one) for one in done if isinstance(one, BaseException))
+    assert any(isinstance(one, StoreError) for one in done)
+    for hung in hangs:
+        await asyncio.to_thread(hung.close)
+    for one in (store, other):
+        await one.close()
