@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: How long after a failed write intake counts as impossible, unless another one succeeds.
 _FAILING_S = 30.0
+#: Seconds for which the store is waited for before it is told to be down.
+_ANSWER_S = 5.0
 #: A batch that takes longer than this takes a disk that is gone.
 _STALLED_S = 10.0
 #: How often parts that keep no time of their own are looked at.
@@ -75,11 +77,7 @@ class Health:
 
     async def parts(self) -> dict[str, Part]:
         """Return every part's state by ``group/name``, and the store's by ``store``."""
-        try:
-            async with asyncio.timeout(_STALLED_S):
-                await self._ask_store()
-        except TimeoutError:
-            self._set_store("the store does not answer")
+        await self._ask_store()
         found = {f"{g}/{n}": part for g, parts in self.look().items() for n, part in parts.items()}
         return {"store": self._store_part, **found}
 
@@ -132,9 +130,12 @@ class Health:
     async def _ask_store(self) -> dict[str, int] | None:
         counts, why = None, None
         try:
-            counts = await self._store.counts()
+            async with asyncio.timeout(_ANSWER_S):
+                counts = await self._store.counts()
         except StoreError as error:
             why = str(error)
+        except TimeoutError:
+            why = "the store does not answer"
         if self._failed and self._clock.monotonic() >= self._failed[0]:
             self._failed = None
         if why is None and self._failed:

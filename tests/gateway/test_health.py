@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from gateway import health
 from gateway.health import Health, Part, State
 from gateway.metrics import Metrics
 from gateway.store.base import Store
@@ -199,3 +200,17 @@ async def test_a_writer_that_hangs_is_told_though_reading_goes_well() -> None:
     assert "hangs" in document["store"].why
     scene.store.stalled = 0.0
     assert (await scene.ask())[0]
+
+
+async def test_a_store_that_does_not_answer_is_told_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that hangs keeps nobody waiting who asks how the gateway is."""
+    monkeypatch.setattr(health, "_ANSWER_S", 0.01)
+    scene = Scene(channels={"web:portal": Part(state=State.OK)})
+    scene.store.counts = asyncio.Event().wait  # type: ignore[method-assign, assignment]
+    async with asyncio.timeout(5):
+        ready, document = await scene.ask()
+    assert not ready
+    assert "does not answer" in document["store"].why
+    assert document["channels"]["web:portal"].state is State.OK
