@@ -36,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     bench.add_argument("--seconds", type=float, default=5.0, help="length of one measured run")
     bench.add_argument("--rounds", type=int, default=3, help="paired runs a figure")
+    bench.add_argument("--postgres", metavar="URL", help="an empty database: measure on it, too")
+    bench.add_argument("--redis", metavar="URL", help="with it, the liaison queues are there")
     commands.add_parser("schema", help="print the JSON Schema of the ticket and every event")
     commands.add_parser("migrate", parents=[config], help="bring the store's schema up to date")
     commands.add_parser("version", help="print the version")

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from gateway.bench.load import Job
 _CONFIG = """\
 instance: {{name: bench, region: suzhou}}
 http: {{host: 127.0.0.1, port: 0, public_url: "http://127.0.0.1:8345"}}
-store: {{url: "sqlite:///bench.db{options}"}}
+store: {store}
+queue: {queue}
 reading: {{process: {reading}}}
 channels: [{{kind: web, name: portal}}]
 adapters:
@@ -72,20 +73,51 @@ async def start(*arguments: str, cwd: Path | None = None) -> Server:
     raise RuntimeError(f"the server {' '.join(arguments)} ended before it was ready")
 
 
-def configure(folder: Path, *, writer: bool = False, office: str = NOWHERE) -> Path:
-    """Write a configuration into ``folder`` and return its path."""
+@dataclass(frozen=True)
+class Servers:
+    """Where a gateway keeps its tickets and its liaison queues."""
+
+    store: str = "sqlite:///bench.db"
+    queue: str = "embedded:"
+
+
+#: What ships, and the same with a writer process.
+EMBEDDED, WRITER = Servers(), Servers(store="sqlite:///bench.db?writer=process")
+
+
+def configure(
+    folder: Path, *, writer: bool = False, office: str = NOWHERE, servers: Servers = EMBEDDED
+) -> Path:
+    """Write a configuration into ``folder`` and return its path.
+
+    Args:
+        folder: Of the gateway alone.
+        writer: Write and read in processes of their own.
+        office: The back office's address.
+        servers: Where it keeps what.
+    """
     path = folder / "gateway.yaml"
-    options = "?writer=process" if writer else ""
-    reading = "true" if writer else "false"
-    path.write_text(_CONFIG.format(options=options, reading=reading, office=office, secret=SECRET))
+    if writer and servers == EMBEDDED:
+        servers = WRITER
+    path.write_text(
+        _CONFIG.format(
+            store=json.dumps({"url": servers.store}),
+            queue=json.dumps({"url": servers.queue}),
+            reading="true" if writer else "false",
+            office=office,
+            secret=SECRET,
+        )
+    )
     return path
 
 
 @contextlib.asynccontextmanager
-async def gateway(*, writer: bool = False, office: str = NOWHERE) -> AsyncIterator[Server]:
-    """Serve a gateway on a store of its own."""
+async def gateway(
+    *, writer: bool = False, office: str = NOWHERE, servers: Servers = EMBEDDED
+) -> AsyncIterator[Server]:
+    """Serve a gateway on a store of its own, or on the one that is named."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-        config = configure(Path(folder), writer=writer, office=office)
+        config = configure(Path(folder), writer=writer, office=office, servers=servers)
         server = await start("-m", "gateway", "serve", "--config", str(config))
         try:
             yield server

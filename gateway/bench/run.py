@@ -16,6 +16,8 @@ import aiohttp
 from gateway.bench.email import email
 from gateway.bench.load import EMERGENCY, ORDINARY, Job
 from gateway.bench.peers import (
+    EMBEDDED,
+    Servers,
     bare,
     configure,
     gateway,
@@ -46,14 +48,17 @@ def _quantile(values: Sequence[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else float("nan")
 
 
-async def _one_round(seconds: float) -> dict[str, Any]:
-    """Measure the yardstick and both store modes once, next to one another."""
+async def _one_round(seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+    """Measure the yardstick and all store modes once, next to one another."""
     out: dict[str, Any] = {}
     async with bare() as server:
         await load(_job(server.port, _WARM_UP_S))
         out["bare"] = await load(_job(server.port, seconds))
-    for name, writer in (("thread", False), ("process", True)):
-        async with gateway(writer=writer) as server:
+    modes = [("thread", False, EMBEDDED), ("process", True, EMBEDDED)]
+    if servers is not None:
+        modes += [("postgres", False, servers), ("postgres_reading", True, servers)]
+    for name, writer, at in modes:
+        async with gateway(writer=writer, servers=at) as server:
             await load(_job(server.port, _WARM_UP_S))
             before = await judge_seconds(server.url)
             result = await load(_job(server.port, seconds))
@@ -63,11 +68,11 @@ async def _one_round(seconds: float) -> dict[str, Any]:
     return out
 
 
-async def accepting(rounds: int, seconds: float) -> dict[str, Any]:
-    """Return accepted requests a second beside the yardstick."""
-    runs = [await _one_round(seconds) for _ in range(rounds)]
+async def accepting(rounds: int, seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+    """Return accepted requests a second beside the yardstick, by where the tickets are kept."""
+    runs = [await _one_round(seconds, servers) for _ in range(rounds)]
     figures: dict[str, Any] = {"bare_per_second": _median([r["bare"]["per_second"] for r in runs])}
-    for name in ("thread", "process"):
+    for name in [mode for mode in runs[0] if mode != "bare"]:
         rates = [r[name]["per_second"] for r in runs]
         without = [r[name]["requests"] / (r[name]["seconds"] - r[name]["judge_s"]) for r in runs]
         bases = [r["bare"]["per_second"] for r in runs]
@@ -90,10 +95,18 @@ async def accepting(rounds: int, seconds: float) -> dict[str, Any]:
 
 
 async def _emergencies(
-    seconds: float, *, rate: float | None, every: int, writer: bool = False
+    seconds: float,
+    *,
+    rate: float | None,
+    every: int,
+    writer: bool = False,
+    servers: Servers = EMBEDDED,
 ) -> dict[str, float]:
     seen: dict[str, float] = {}
-    async with sink() as office, gateway(writer=writer, office=office.url) as server:
+    async with (
+        sink() as office,
+        gateway(writer=writer, office=office.url, servers=servers) as server,
+    ):
         await load(_job(server.port, _WARM_UP_S))
         desk = asyncio.create_task(watch(server.url, "119", seen))
         await asyncio.sleep(0.3)
@@ -113,15 +126,21 @@ async def _emergencies(
     }
 
 
-async def emergencies(seconds: float) -> dict[str, Any]:
+async def emergencies(seconds: float, servers: Servers | None = None) -> dict[str, Any]:
     """Return milliseconds from sending an emergency to its desk's consumer, in another process."""
-    return {
+    found = {
         "quiet": await _emergencies(seconds, rate=50, every=1),
         "at_1000": await _emergencies(seconds, rate=1000, every=20),
         "saturated": await _emergencies(seconds, rate=None, every=20),
         "at_1000_processes": await _emergencies(seconds, rate=1000, every=20, writer=True),
         "saturated_processes": await _emergencies(seconds, rate=None, every=20, writer=True),
     }
+    if servers is not None:
+        for name, rate in (("at_1000_postgres", 1000.0), ("saturated_postgres", None)):
+            found[name] = await _emergencies(
+                seconds, rate=rate, every=20, writer=True, servers=servers
+            )
+    return found
 
 
 async def pushing(seconds: float) -> dict[str, float]:
@@ -190,11 +209,11 @@ def judging(seconds: float) -> dict[str, float]:
     }
 
 
-async def everything(rounds: int, seconds: float) -> dict[str, Any]:
-    """Run every measurement, one after another."""
+async def everything(rounds: int, seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+    """Run every measurement, one after another; those on servers where there are any."""
     return {
-        "accepting": await accepting(rounds, seconds),
-        "emergencies": await emergencies(seconds),
+        "accepting": await accepting(rounds, seconds, servers),
+        "emergencies": await emergencies(seconds, servers),
         "pushing": await pushing(seconds),
         "judging": judging(min(seconds, 2.0)),
         "channels": {

@@ -10,6 +10,14 @@ _LOADS = {
     "saturated": "saturated",
     "at_1000_processes": "at 1,000 requests/s, three processes",
     "saturated_processes": "saturated, three processes",
+    "at_1000_postgres": "at 1,000 requests/s, PostgreSQL, two processes",
+    "saturated_postgres": "saturated, PostgreSQL, two processes",
+}
+_MODES = {
+    "thread": "one process",
+    "process": "three processes",
+    "postgres": "PostgreSQL, one process",
+    "postgres_reading": "PostgreSQL, two processes",
 }
 
 
@@ -19,8 +27,9 @@ def rows(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|"
     accepting = figures["accepting"]
     yield f"| bare aiohttp handler that answers 202 | {accepting['bare_per_second']:,.0f}/s | 1.00 |"
-    for name, label in (("thread", "one process"), ("process", "three processes")):
-        one = accepting[name]
+    for name, label in _MODES.items():
+        if (one := accepting.get(name)) is None:
+            continue
         yield f"| accepted, {label} | {one['per_second']:,.0f}/s | {one['ratio']:.2f} |"
         yield (
             f"| … the judge's time taken out | {one['per_second_without_judge']:,.0f}/s "
