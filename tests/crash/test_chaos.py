@@ -43,7 +43,8 @@ async def test_kills_of_the_reader_are_seen_by_nobody(tmp_path: Path) -> None:
     async with World(tmp_path, processes=True) as world:
         process, url = await world.serve()
         stop = asyncio.Event()
-        flood = asyncio.create_task(world.flood(url, 0, 8, stop))
+        # As many as can be sent once more, and pushed, in a moment.
+        flood = asyncio.create_task(world.flood(url, 0, 8, stop, pause_s=0.05))
         reader = 0
         for _ in range(4):
             reader = await world.reader_of(process, reader)

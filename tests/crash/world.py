@@ -178,7 +178,9 @@ class World:
         except (aiohttp.ClientError, OSError):
             return False
 
-    async def flood(self, url: str, first: int, senders: int, stop: asyncio.Event) -> None:
+    async def flood(
+        self, url: str, first: int, senders: int, stop: asyncio.Event, pause_s: float = 0.0
+    ) -> None:
         """Send new acts over several connections until told to stop or the gateway is gone."""
 
         async def sender(session: aiohttp.ClientSession, offset: int) -> None:
@@ -187,6 +189,7 @@ class World:
                 if not await self.send(session, url, self.act(n)):
                     return
                 n += senders
+                await asyncio.sleep(pause_s)
 
         async with aiohttp.ClientSession() as session:
             await asyncio.gather(*(sender(session, i) for i in range(senders)))
@@ -195,8 +198,13 @@ class World:
         """Serve without a trap, let every citizen without an answer try again, wait for quiet."""
         process, url = await self.serve()
         async with aiohttp.ClientSession() as session:
-            for citizen in self.citizens:
-                assert await self.send(session, url, citizen)
+            left = iter(self.citizens)
+
+            async def again() -> None:
+                for citizen in left:
+                    assert await self.send(session, url, citizen)
+
+            await asyncio.gather(*(again() for _ in range(16)))
             stored = await self._stored(session, url)
             await self._until_pushed(stored)
             self.check(stored, await self._incidents(session, url))
