@@ -83,7 +83,7 @@ def _on_silence(case: Case, soon: Weighed | None) -> Verdict:
         why = [case.spans.rule("verify", unreadable)]
         return Verdict(urgency=Urgency.NORMAL, verify=True, kind=None, services=(), evidence=why)
     chance = case.scores.emergency if case.scores else 0.0
-    if chance >= settings.model_calls and len(case.body) >= settings.model_short:
+    if chance >= settings.model_calls and len(case.body) >= settings.model_least:
         return _suspected(case, Urgency.EMERGENCY)
     if chance >= (settings.model_insists if soon else settings.model_doubts):
         return _suspected(case, Urgency.URGENT)
