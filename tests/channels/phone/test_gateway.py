@@ -133,7 +133,7 @@ async def test_a_caller_rates_the_answer_by_telephone(tmp_path: Path) -> None:
             async with calling(("127.0.0.1", line["local_port"])) as caller:
                 await caller.call()
                 caller.press("1")
-                await caller.speak(noise(1), 0.005)
+                await caller.speak(noise(1.5))  # as fast as people do: not before the line listens
                 await caller.bye()
             (ticket,) = await _accepted(world, 1)
             number = ticket["number"]
