@@ -139,7 +139,11 @@ async def test_the_other_delivers_what_a_killed_one_had_in_hand(
     filed += [
         await a.citizen.file(f"埇桥区人民路{n}号门口的路灯坏了", phone=phone()) for n in range(3)
     ]
-    await office.until(lambda: len(office.pushes) >= 4, "pushes under way")
+
+    async def under_way() -> bool:  # none of them ends, so the office has no news
+        return len(office.pushes) >= 4
+
+    await eventually(under_way, "pushes under way", 15)
     before = len(office.pushes)
     await a.gateway.kill()
     office.answer = accept
