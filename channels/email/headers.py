@@ -152,7 +152,8 @@ def ids(value: bytes) -> tuple[str, ...]:
     """Return the message ids of a field without their brackets."""
     text = value.decode("utf-8", "replace")
     found = _IDS.findall(text)
-    return tuple(found) or tuple(w for w in text.split()[:1] if "@" in w)
+    # As long as those in brackets at most: it is looked up by an index.
+    return tuple(found) or tuple(w[:250] for w in text.split()[:1] if "@" in w)
 
 
 def sent_at(value: bytes) -> datetime | None:
