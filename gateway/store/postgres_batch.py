@@ -12,14 +12,18 @@ class PostgresBatch(Batch):
 
     Args:
         link: What it was begun on.
+        mark: The writer's name, and what it will know by that the transaction was committed.
         last: The numbers after the last transaction.
         leasing: As with `Batch`.
         closely: As with `Batch`.
     """
 
-    def __init__(self, link: Link, last: Last, *, leasing: bool, closely: bool) -> None:
+    def __init__(
+        self, link: Link, mark: tuple[str, int], last: Last, *, leasing: bool, closely: bool
+    ) -> None:
         super().__init__(last, leasing=leasing, closely=closely)
         self._link = link
+        self._mark = mark
 
     def rows(self, name: str, *bindings: Any) -> list[Any]:
         """Run a statement and return all its rows."""
@@ -48,7 +52,8 @@ class PostgresBatch(Batch):
         last = self.last
         days = (list(numbers), list(numbers.values()))
         grown = (list(counts), list(counts.values()))
-        self._link.changed("add_totals", last.seq, last.delivery, list(files), *days, *grown)
+        more = (list(files), *days, *grown, *self._mark)
+        self._link.changed("add_totals", last.seq, last.delivery, *more)
 
 
 def _columns(flat: Sequence[Any], width: int) -> list[list[Any]]:

@@ -7,6 +7,7 @@ into, and whether a report raises an incident is decided once.
 
 import json
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -53,6 +54,8 @@ class PostgresCommitter:
     def __init__(self, url: str, node: int) -> None:
         self._node = node
         self._link = Link(url, load("postgres_write"), self._settle_in)
+        self._name = secrets.token_hex(8)
+        self._mark = 0  #: counts transactions that were begun
         self._last: Last | None = None
         self._missing: frozenset[int] = frozenset()
         self._handlers: Mapping[type, Callable[[Batch, Any], Any]] = MappingProxyType(
@@ -61,6 +64,8 @@ class PostgresCommitter:
 
     def _settle_in(self, link: Link) -> None:
         """Say that this gateway lives, for as long as the connection does."""
+        if not self._mark:
+            link.changed("introduce", self._name)
         link.execute(f"SET gateway.node = {self._node:d}")
         if self._node:
             # The session before may hold it for a moment still; without it others would take this
@@ -92,11 +97,13 @@ class PostgresCommitter:
             return ["[]"] * len(ops)  # no lock and no commit for those who look in vain
         try:
             link.execute("BEGIN")
-            seq, delivery, transaction = link.rows("heads")[0]
+            self._mark += 1
+            seq, delivery = link.rows("heads")[0]
             last = self._last
             if last is None or (last.seq, last.delivery) != (seq, delivery):
                 last = Last(seq, delivery, {})  # another gateway has written
-            batch = PostgresBatch(link, last, leasing=self._node > 0, closely=closely)
+            mark = (self._name, self._mark)
+            batch = PostgresBatch(link, mark, last, leasing=self._node > 0, closely=closely)
             results = [self._handlers[type(op)](batch, op) for op in ops]
             batch.finish()
         except BROKEN:
@@ -104,7 +111,7 @@ class PostgresCommitter:
         except BaseException:
             link.execute("ROLLBACK")
             raise
-        self._commit(transaction)
+        self._commit()
         self._last = batch.last
         return results
 
@@ -112,7 +119,7 @@ class PostgresCommitter:
         found = self._link.rows("is_claimable", op.destination, op.lane, op.now)
         return bool(found[0][0])
 
-    def _commit(self, transaction: str) -> None:
+    def _commit(self) -> None:
         """Commit; where the answer is lost, find out what it was.
 
         Raises:
@@ -123,23 +130,22 @@ class PostgresCommitter:
             self._link.execute("COMMIT")
         except BROKEN as error:
             log.warning("store.commit_unanswered", extra={"error": type(error).__name__})
-            if self._fate(transaction) != "committed":
+            if self._last_mark() != self._mark:
                 raise ConnectionError("the connection broke before a commit") from error
         self._link.well()
 
-    def _fate(self, transaction: str) -> str:
-        """Return ``committed`` or ``aborted``, whichever a transaction was."""
+    def _last_mark(self) -> int:
+        """Return the mark of this writer's last transaction that was committed."""
         until = time.monotonic() + _FATE_S
         while time.monotonic() < until:
             self._link.drop()
             try:
                 self._link.ensure()
-                fate: str | None = self._link.rows("fate", transaction)[0][0]
-            except BROKEN:
-                fate = None
-            if fate in ("committed", "aborted"):
-                return fate
-            time.sleep(_PAUSE_S)  # in progress: the server has yet to end the session
+                return int(self._link.rows("last_mark", self._name)[0][0])
+            except (*BROKEN, asyncpg.PostgresError):
+                # It is not back yet, or has yet to end the session before. Whatever it refuses
+                # with, the transaction may have been committed.
+                time.sleep(_PAUSE_S)
         raise Unsure
 
     def _tend(self, batch: Batch, _op: Tend) -> int:

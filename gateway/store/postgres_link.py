@@ -145,6 +145,9 @@ class Link:
                 if time.monotonic() >= until:
                     raise
                 time.sleep(_PAUSE_S)
+            except BaseException:
+                self.drop()  # never used half prepared
+                raise
             else:
                 return
 
@@ -157,11 +160,12 @@ class Link:
                 server_settings=_SETTINGS,
             )
         )
-        before, self._session = self._session, self.rows("session")[0]
-        if before is not None:
+        session = self.rows("session")[0]
+        if self._session is not None:
             # The server may not have missed the connection that broke: what it left unfinished
             # would keep everybody waiting.
-            self.rows("end_session", *before)
+            self.rows("end_session", *self._session)
+        self._session = session
         self._prepare(self)
         self.well()
 

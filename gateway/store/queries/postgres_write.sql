@@ -3,11 +3,15 @@
 
 -- name: heads
 -- Waits for whoever else writes, and sees what they have written: the row is read again once it is
--- free. The transaction's number tells, after a broken connection, what became of it.
-SELECT seq, delivery, pg_current_xact_id()::text FROM heads FOR UPDATE;
+-- free.
+SELECT seq, delivery FROM heads FOR UPDATE;
 
--- name: fate
-SELECT pg_xact_status($1::text::xid8);
+-- name: introduce
+INSERT INTO commits (writer, mark) VALUES ($1, 0) ON CONFLICT (writer) DO NOTHING;
+
+-- name: last_mark
+-- Refused while the transaction that wrote it last is under way still.
+SELECT mark FROM commits WHERE writer = $1 FOR UPDATE NOWAIT;
 
 -- name: last_number
 SELECT last FROM numbers WHERE day = $1::bigint;
@@ -31,7 +35,8 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6:
         ready_at, state, turn);
 
 -- name: add_totals
--- The last numbers given out, the files named, the last numbers of days, what counters grew by.
+-- The last numbers given out, the files named, the last numbers of days, what counters grew by, and
+-- by what the writer knows that all this was committed.
 WITH files AS (
     INSERT INTO attachments (sha256) SELECT DISTINCT * FROM unnest($3::text[])
     ON CONFLICT (sha256) DO NOTHING
@@ -41,6 +46,9 @@ WITH files AS (
 ), grown AS (
     INSERT INTO counters (name, value) SELECT * FROM unnest($6::text[], $7::bigint[])
     ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value
+), marked AS (
+    INSERT INTO commits (writer, mark) VALUES ($8, $9)
+    ON CONFLICT (writer) DO UPDATE SET mark = excluded.mark
 )
 UPDATE heads SET seq = $1, delivery = $2 WHERE (seq, delivery) IS DISTINCT FROM ($1, $2);
 
@@ -123,6 +131,8 @@ SET state = 'leased', ready_at = $2, node = current_setting('gateway.node')::int
 WHERE seq IN (SELECT value::bigint FROM json_array_elements_text($1::text::json));
 
 -- name: settle
+-- By whoever has the delivery: a gateway that slept over its lease's end must not give back, or give
+-- up, what another is at.
 UPDATE deliveries
 SET state = $2::text, turn = CASE $2::text WHEN 'due' THEN turn END, due_at = coalesce($3, due_at),
     -- An emergency's next try is no later than the end of its lease would have made it: an ordinary
@@ -130,7 +140,7 @@ SET state = $2::text, turn = CASE $2::text WHEN 'due' THEN turn END, due_at = co
     ready_at = CASE lane WHEN 0 THEN least(coalesce($3, due_at), ready_at) ELSE coalesce($3, due_at) END,
     attempts = attempts + ($4::text IS NOT NULL)::integer,
     last_error = coalesce($4::text, last_error)
-WHERE seq = $1 AND state = 'leased';
+WHERE seq = $1 AND state = 'leased' AND node = current_setting('gateway.node')::integer;
 
 -- name: settle_done
 UPDATE deliveries SET state = 'done', turn = NULL
