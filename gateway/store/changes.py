@@ -252,7 +252,7 @@ def watch(batch: Batch, op: Watch) -> None:
     if over := [(ticket,) for ticket, at in op.looks if at is None]:
         batch.many("unwatch", over)
     if op.upto:
-        batch.rows("watch_upto", op.upto)
+        batch.rows("watched_upto", op.upto)
 
 
 def refuse(_batch: Batch, op: Broken) -> None:

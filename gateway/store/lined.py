@@ -23,6 +23,7 @@ from gateway.store.base import (
     StoredTicket,
     Watched,
 )
+from gateway.store.commit import Answers
 from gateway.store.ops import from_us, to_us
 from gateway.store.read import Reader, claimed, delivery_of
 from gateway.store.watching import Look, Unwatched
@@ -59,6 +60,16 @@ class LinedStore(ABC):
         self._reader = reader
         self._questions = line = Line()
         line.start(ThreadEngine(line, reader.run, lambda _: None, reader.close, "store-reader"))
+
+    def _write_by(
+        self,
+        run: Callable[[Sequence[Any]], Answers],
+        after: Callable[[bool], None],
+        close: Callable[[], None],
+    ) -> None:
+        """Carry changes out in a thread from now on, by what `ThreadEngine` calls there."""
+        self._writer = line = Line(self._give_back)
+        line.start(ThreadEngine(line, run, after, close, "store-writer"))
 
     async def close(self) -> None:
         """Finish what was asked and let go of the store. May be called twice."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import apsw
 
+from gateway.store.sql import too_new
 from normalizer.errors import StoreError
 
 #: ``PRAGMA application_id`` of our files, "GWAY" in ASCII: no other program's database is touched.
@@ -24,10 +25,7 @@ def version_of(connection: apsw.Connection, path: Path, newest: int) -> int:
     if application != APPLICATION_ID and (tables or version or application):
         raise StoreError(f"{path}: this is another program's database; name another file")
     if version > newest:
-        raise StoreError(
-            f"{path}: its schema has version {version}, this program knows {newest} and older; "
-            "run the newer program"
-        )
+        raise too_new(str(path), version, newest)
     return version
 
 

@@ -11,17 +11,15 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from channels.base import Entry
-from gateway.line import Line
 from gateway.store import ops
 from gateway.store.lined import LinedStore
 from gateway.store.locking import take_lock
 from gateway.store.postgres_commit import LOCKS, PostgresCommitter
-from gateway.store.postgres_link import BROKEN, Link, meaning, name_of
+from gateway.store.postgres_link import BROKEN, Link, asked, meaning, name_of
 from gateway.store.postgres_migrate import migrate, version_of
 from gateway.store.postgres_read import PostgresReader
-from gateway.store.sql import load, migrations
+from gateway.store.sql import migrations, too_old
 from gateway.store.watching import Moved
-from gateway.store.writer import ThreadEngine
 from normalizer.errors import ConfigError, StoreError
 
 SECRET_OCTETS = 32
@@ -77,17 +75,12 @@ class PostgresStore(LinedStore):
             raise StoreError(meaning(error, self._name)) from error
         self._read_by(PostgresReader(self._url))
         writer = PostgresCommitter(self._url, node)
-        self._writer = line = Line(self._give_back)
-        line.start(
-            ThreadEngine(
-                line, writer.run, lambda idle: writer.tidy(idle=idle), writer.close, "store-writer"
-            )
-        )
+        self._write_by(writer.run, lambda _: None, writer.close)  # the server tidies up by itself
 
     def _prepare(self) -> tuple[bytes, int]:
         """Return the store's secret and this gateway's number, 0 for a command."""
         scripts = migrations("postgres")
-        link = Link(self._url, {**load("postgres_life"), **load("postgres_write")})
+        link = Link(self._url, asked("read", "postgres_life", "postgres_write"))
         try:
             link.ensure()
             if self._owner:
@@ -96,7 +89,7 @@ class PostgresStore(LinedStore):
                 gone = [row[0] for row in link.rows("gone", LOCKS)]
                 link.changed("free_leases", json.dumps(gone))
             elif version_of(link, self._name, len(scripts)) < len(scripts):
-                raise StoreError(f"{self._name}: its schema is older; run `gateway migrate` first")
+                raise too_old(self._name)
             secret = bytes(link.rows("secret")[0][0])
             return secret, link.rows("next_node")[0][0] if self._owner else 0
         finally:

@@ -20,8 +20,7 @@ from gateway.store.changes import HANDLERS
 from gateway.store.commit import Answers, carried_out
 from gateway.store.ops import Claim, Swap, Tend
 from gateway.store.postgres_batch import PostgresBatch
-from gateway.store.postgres_link import BROKEN, Link, Unsure, meaning
-from gateway.store.sql import load
+from gateway.store.postgres_link import BROKEN, Link, Unsure, asked, meaning
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class PostgresCommitter:
 
     def __init__(self, url: str, node: int) -> None:
         self._node = node
-        self._link = Link(url, load("postgres_write"), self._settle_in)
+        self._link = Link(url, asked("write", "postgres_write"), self._settle_in)
         self._name = secrets.token_hex(8)
         self._mark = 0  #: counts transactions that were begun
         self._last: Last | None = None
@@ -157,9 +156,6 @@ class PostgresCommitter:
         freed = batch.changed("free_leases", json.dumps(sorted(lost)))
         log.warning("store.leases_freed", extra={"count": freed})
         return freed
-
-    def tidy(self, *, idle: bool) -> None:
-        """Do nothing: the server looks after its own log and tables."""
 
     def close(self) -> None:
         """Let go of the connection, and with it of this gateway's leases."""

@@ -101,12 +101,17 @@ def fitting(value: Any) -> Any:
     return value
 
 
+def asked(*names: str) -> Mapping[str, str]:
+    """Return the statements of ``queries/NAME.sql`` as PostgreSQL takes them."""
+    return load(*names, numbered="$")
+
+
 class Link:
     """A connection that is made at its first use, and again after it broke. For one thread.
 
     Args:
         url: ``postgresql://…`` as libpq understands it.
-        statements: What is asked, by name.
+        statements: What is asked, by name: see `asked`.
         prepare: Called with each new connection's link.
     """
 
@@ -118,7 +123,7 @@ class Link:
     ) -> None:
         self.name = name_of(url)
         self._url = url
-        self._statements = {**load("postgres_link"), **statements}
+        self._statements = {**asked("postgres_link"), **statements}
         self._prepare = prepare
         self._loop = asyncio.new_event_loop()
         self._connection: asyncpg.Connection[Any] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.store.postgres_link import Link
+from gateway.store.sql import too_new
 from normalizer.errors import StoreError
 
 #: Says that a schema is ours.
@@ -31,10 +32,7 @@ def version_of(link: Link, name: str, newest: int) -> int:
     if application != APPLICATION:
         raise StoreError(f"{name}: this is another program's database; name an empty one")
     if version > newest:
-        raise StoreError(
-            f"{name}: its schema has version {version}, this program knows {newest} and older; "
-            "run the newer program"
-        )
+        raise too_new(name, version, newest)
     return int(version)
 
 

@@ -8,9 +8,8 @@ import asyncpg
 from channels.base import Entry
 from gateway.store.commit import Answers
 from gateway.store.ops import from_us
-from gateway.store.postgres_link import BROKEN, Link, meaning
+from gateway.store.postgres_link import BROKEN, Link, asked, meaning
 from gateway.store.read import Reader
-from gateway.store.sql import load
 from gateway.store.watching import Moved
 
 _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -20,7 +19,7 @@ class PostgresReader(Reader):
     """The reading side of a PostgreSQL store. Used by one thread at a time."""
 
     def __init__(self, url: str) -> None:
-        self._link = Link(url, load("postgres_read"))
+        self._link = Link(url, asked("read", "postgres_read"))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -1,29 +1,37 @@
-"""The SQL statements and migrations that lie beside this module as files."""
+"""The SQL statements and migrations that lie beside this module as files, for both engines."""
 
 import re
 from collections.abc import Mapping
 from importlib.resources import files
 from types import MappingProxyType
 
+from normalizer.errors import StoreError
+
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r"\?(\d+)")
 _VALUES = re.compile(r"VALUES \(([?0-9, ]+)\)")
 _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _HERE = "gateway.store"
 
 
-def load(name: str) -> Mapping[str, str]:
-    """Return the statements of ``queries/NAME.sql`` by their names.
+def load(*names: str, numbered: str = "?") -> Mapping[str, str]:
+    """Return the statements of ``queries/NAME.sql`` by their own names.
+
+    Args:
+        names: Of the files.
+        numbered: What an engine has before a parameter's number; the files have ``?``.
 
     Raises:
         ValueError: Two statements have the same name.
     """
-    text = files(_HERE).joinpath("queries", f"{name}.sql").read_text("utf-8")
-    _, *parts = _NAME.split(text)
     statements: dict[str, str] = {}
-    for key, body in zip(parts[::2], parts[1::2], strict=True):
-        if key in statements:
-            raise ValueError(f"queries/{name}.sql: {key} is there twice")
-        statements[key] = body.strip()
+    for name in names:
+        text = files(_HERE).joinpath("queries", f"{name}.sql").read_text("utf-8")
+        _, *parts = _NAME.split(_PARAMETER.sub(rf"{numbered}\1", text))
+        for key, body in zip(parts[::2], parts[1::2], strict=True):
+            if key in statements:
+                raise ValueError(f"queries/{name}.sql: {key} is there twice")
+            statements[key] = body.strip()
     return MappingProxyType(statements)
 
 
@@ -39,6 +47,19 @@ def widened(statement: str, rows: int) -> str:
         for row in range(rows)
     )
     return f"{head}VALUES {', '.join(groups)}{tail}"
+
+
+def too_old(name: str) -> StoreError:
+    """Return the error of a command on a store that an older program made."""
+    return StoreError(f"{name}: its schema is older; run `gateway migrate` first")
+
+
+def too_new(name: str, version: int, newest: int) -> StoreError:
+    """Return the error of a store that a newer program made."""
+    return StoreError(
+        f"{name}: its schema has version {version}, this program knows {newest} and older; "
+        "run the newer program"
+    )
 
 
 def migrations(engine: str = "") -> tuple[str, ...]:

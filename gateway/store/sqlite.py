@@ -7,14 +7,13 @@ from urllib.parse import parse_qsl, unquote
 
 import apsw
 
-from gateway.line import Engine, Line
+from gateway.line import Line
 from gateway.store.lined import LinedStore
 from gateway.store.locking import lock_of, take_lock
 from gateway.store.sqlite_commit import Committer
 from gateway.store.sqlite_file import check_version, meaning, prepare
 from gateway.store.sqlite_process import ProcessEngine
 from gateway.store.sqlite_read import SqliteReader
-from gateway.store.writer import ThreadEngine
 from normalizer.errors import ConfigError, StoreError
 
 WRITERS = ("thread", "process")
@@ -92,16 +91,12 @@ class SqliteStore(LinedStore):
         )
 
     async def _start_writer(self) -> None:
-        self._writer = line = Line(self._give_back)
-        engine: Engine
         if self._in_process:
-            engine = await ProcessEngine.start(line, self._path, self._busy_s, self._lock)
+            self._writer = line = Line(self._give_back)
+            line.start(await ProcessEngine.start(line, self._path, self._busy_s, self._lock))
         else:
             writer = Committer(self._path, self._busy_s, owner=self._owner)
-            engine = ThreadEngine(
-                line, writer.run, lambda idle: writer.tidy(idle=idle), writer.close, "store-writer"
-            )
-        line.start(engine)
+            self._write_by(writer.run, lambda idle: writer.tidy(idle=idle), writer.close)
 
     async def close(self) -> None:
         """Finish what was asked and let go of the store. May be called twice."""

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 
 from gateway.store.migrate import migrate, version_of
-from gateway.store.sql import load, migrations
+from gateway.store.sql import load, migrations, too_old
 from normalizer.errors import StoreError
 
 #: Older ones can corrupt a database in WAL mode when a checkpoint meets a commit that resets the
@@ -115,7 +115,7 @@ def prepare(path: Path, busy_s: float, *, owner: bool) -> bytes:
                 migrate(connection, path, scripts)
                 _settle_in(connection)
             elif version_of(connection, path, len(scripts)) < len(scripts):
-                raise StoreError(f"{path}: its schema is older; run `gateway migrate` first")
+                raise too_old(str(path))
             rows: list[Any] = connection.execute(load("read")["secret"]).fetchall()
             return bytes(rows[0][0])
         finally:
@@ -130,6 +130,6 @@ def _settle_in(connection: apsw.Connection) -> None:
         "INSERT INTO meta (key, value) VALUES ('secret', ?) ON CONFLICT (key) DO NOTHING",
         (secrets.token_bytes(SECRET_OCTETS),),
     )
-    connection.execute(load("write")["free_leases"])
-    connection.execute(load("write")["hand_out_nothing"])
+    connection.execute(load("sqlite_write")["free_leases"])
+    connection.execute(load("sqlite_write")["hand_out_nothing"])
     connection.execute("COMMIT")

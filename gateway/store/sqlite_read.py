@@ -11,7 +11,7 @@ from gateway.store.read import Reader
 from gateway.store.sql import load
 from gateway.store.sqlite_file import connect, meaning
 
-SQL = load("read")
+SQL = load("read", "sqlite_read")
 
 
 class SqliteReader(Reader):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from gateway.store import postgres_link
@@ -439,3 +440,18 @@ async def test_a_gateway_that_hangs_holds_the_others_up_for_a_while_only(
         await asyncio.to_thread(hung.close)
     for one in (store, other):
         await one.close()
+
+
+async def test_every_statement_is_sound(place: PostgresPlace) -> None:
+    """Every statement of the package fits the schema of the package."""
+    store = place.gateway()
+    await store.open()
+    await store.close()
+    connection = await asyncpg.connect(place.url)
+    await connection.execute("SET gateway.node = 1")
+    for names in (("read", "postgres_read"), ("write", "postgres_write"), ("postgres_link",)):
+        statements = postgres_link.asked(*names)
+        assert len(statements) > 1
+        for statement in statements.values():
+            await connection.prepare(statement)
+    await connection.close()

@@ -270,7 +270,7 @@ async def test_no_question_reads_a_whole_table(
 ) -> None:
     """Each question is answered from its index, without sorting, however long the tables."""
     connection = apsw.Connection(str(path))
-    statement = load(file)[name]
+    statement = load(file, f"sqlite_{file}")[name]
     count = max((n for n in range(1, 25) if f"?{n}" in statement), default=0)
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", (None,) * count).fetchall()
     plan = [str(row[3]) for row in rows]

@@ -14,19 +14,16 @@ SELECT to_regclass('schema_version') IS NOT NULL, EXISTS (
 CREATE TABLE schema_version (version integer NOT NULL, application text NOT NULL);
 
 -- name: claim
-INSERT INTO schema_version (version, application) VALUES (0, $1);
+INSERT INTO schema_version (version, application) VALUES (0, ?1);
 
 -- name: version
 SELECT version, application FROM schema_version;
 
 -- name: set_version
-UPDATE schema_version SET version = $1::integer;
+UPDATE schema_version SET version = ?1::integer;
 
 -- name: keep_secret
-INSERT INTO meta (key, value) VALUES ('secret', $1) ON CONFLICT (key) DO NOTHING;
-
--- name: secret
-SELECT value FROM meta WHERE key = 'secret';
+INSERT INTO meta (key, value) VALUES ('secret', ?1) ON CONFLICT (key) DO NOTHING;
 
 -- name: next_node
 SELECT nextval('nodes')::integer;

@@ -1,4 +1,4 @@
--- What the writer asks of PostgreSQL. Lists come as JSON arrays or, where many rows are written, as
+-- What the writer asks of PostgreSQL alone. Lists come as JSON arrays or, where many rows are written, as
 -- an array for each column.
 
 -- name: heads
@@ -7,30 +7,30 @@
 SELECT seq, delivery FROM heads FOR UPDATE;
 
 -- name: introduce
-INSERT INTO commits (writer, mark) VALUES ($1, 0) ON CONFLICT (writer) DO NOTHING;
+INSERT INTO commits (writer, mark) VALUES (?1, 0) ON CONFLICT (writer) DO NOTHING;
 
 -- name: last_mark
 -- Refused while the transaction that wrote it last is under way still.
-SELECT mark FROM commits WHERE writer = $1 FOR UPDATE NOWAIT;
+SELECT mark FROM commits WHERE writer = ?1 FOR UPDATE NOWAIT;
 
 -- name: last_number
-SELECT last FROM numbers WHERE day = $1::bigint;
+SELECT last FROM numbers WHERE day = ?1::bigint;
 
 -- name: add_tickets
 INSERT INTO tickets (seq, nr, id, channel, account, key, thread, received_at, digest,
     at, event, by, text, data, event_key, body, raw_type, raw)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-    $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[],
-    $14::bytea[], $15::text[], $16::bytea[], $17::text[], $18::bytea[])
+SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[], ?4::text[], ?5::text[], ?6::text[],
+    ?7::text[], ?8::bigint[], ?9::text[], ?10::bigint[], ?11::text[], ?12::text[], ?13::text[],
+    ?14::bytea[], ?15::text[], ?16::bytea[], ?17::text[], ?18::bytea[])
 ON CONFLICT (channel, account, key) WHERE key IS NOT NULL DO NOTHING;
 
 -- name: add_deliveries
 INSERT INTO deliveries (seq, id, destination, lane, type, due_at, data,
     stream, ticket, event_seq, created_at, ready_at, state, turn, node)
 SELECT *, CASE row.state WHEN 'leased' THEN current_setting('gateway.node')::integer END
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::bigint[],
-    $7::bytea[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-    $13::text[], $14::integer[])
+FROM unnest(?1::bigint[], ?2::text[], ?3::text[], ?4::integer[], ?5::text[], ?6::bigint[],
+    ?7::bytea[], ?8::bigint[], ?9::bigint[], ?10::bigint[], ?11::bigint[], ?12::bigint[],
+    ?13::text[], ?14::integer[])
     AS row(seq, id, destination, lane, type, due_at, data, stream, ticket, event_seq, created_at,
         ready_at, state, turn);
 
@@ -38,75 +38,31 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6:
 -- The last numbers given out, the files named, the last numbers of days, what counters grew by, and
 -- by what the writer knows that all this was committed.
 WITH files AS (
-    INSERT INTO attachments (sha256) SELECT DISTINCT * FROM unnest($3::text[])
+    INSERT INTO attachments (sha256) SELECT DISTINCT * FROM unnest(?3::text[])
     ON CONFLICT (sha256) DO NOTHING
 ), days AS (
-    INSERT INTO numbers (day, last) SELECT * FROM unnest($4::integer[], $5::bigint[])
+    INSERT INTO numbers (day, last) SELECT * FROM unnest(?4::integer[], ?5::bigint[])
     ON CONFLICT (day) DO UPDATE SET last = excluded.last
 ), grown AS (
-    INSERT INTO counters (name, value) SELECT * FROM unnest($6::text[], $7::bigint[])
+    INSERT INTO counters (name, value) SELECT * FROM unnest(?6::text[], ?7::bigint[])
     ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value
 ), marked AS (
-    INSERT INTO commits (writer, mark) VALUES ($8, $9)
+    INSERT INTO commits (writer, mark) VALUES (?8, ?9)
     ON CONFLICT (writer) DO UPDATE SET mark = excluded.mark
 )
-UPDATE heads SET seq = $1, delivery = $2 WHERE (seq, delivery) IS DISTINCT FROM ($1, $2);
-
--- name: ticket_of_key
-SELECT nr, id, digest, seq FROM tickets WHERE channel = $1 AND account = $2 AND key = $3;
-
--- name: incidents_of_ticket
-SELECT incidents.id FROM reports JOIN incidents ON incidents.seq = reports.incident
-WHERE reports.ticket = $1 ORDER BY reports.seq;
-
--- name: add_event
-INSERT INTO events (seq, stream, version, at, event, by, text, data, key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
-
--- name: ticket_version
-SELECT seq, coalesce((SELECT max(version) FROM events WHERE stream = tickets.seq), 1)
-FROM tickets WHERE id = $1;
-
--- name: event_of_key
-SELECT 1 FROM events WHERE stream = $1 AND key = $2
-UNION ALL SELECT 1 FROM tickets WHERE seq = $1 AND event_key = $2;
+UPDATE heads SET seq = ?1, delivery = ?2 WHERE (seq, delivery) IS DISTINCT FROM (?1, ?2);
 
 -- name: add_incident
 INSERT INTO incidents (seq, id, service, state, desk, rung, rung_from, ladder_at, version, body)
-VALUES ($1, $2, $3::text, $4, $3::text, 0, $5, $6, 1, $7);
-
--- name: incident_now
-SELECT seq, state, version, desk FROM incidents WHERE id = $1;
-
--- name: stepped_since
--- What joins an incident changes none of its state.
-SELECT 1 FROM events WHERE stream = $1 AND version > $2 AND event != 'joined' LIMIT 1;
-
--- name: incident_version
-UPDATE incidents SET version = $2 WHERE seq = $1;
-
--- name: step_incident
-UPDATE incidents SET version = $2, state = $3, desk = $4, rung = $5, ladder_at = $6,
-    rung_from = coalesce($7, rung_from)
-WHERE seq = $1;
-
--- name: add_report
-INSERT INTO reports (seq, incident, ticket) VALUES ($1, $2, $3) ON CONFLICT (incident, ticket) DO NOTHING;
-
--- name: first_report
-SELECT tickets.seq, tickets.id FROM reports JOIN tickets ON tickets.seq = reports.ticket
-WHERE reports.incident = $1 ORDER BY reports.seq LIMIT 1;
-
--- name: is_waiting
-SELECT 1 FROM deliveries WHERE destination = $1 AND stream = $2 AND turn IS NOT NULL LIMIT 1;
+VALUES (?1, ?2, ?3::text, ?4, ?3::text, 0, ?5, ?6, 1, ?7);
 
 -- name: hurry
 -- What an emergency of the same stream waits behind becomes as urgent as it is. One that is under
 -- way stays so until its lease ends.
 UPDATE deliveries
-SET lane = 0, due_at = least(due_at, $3),
-    ready_at = CASE state WHEN 'due' THEN least(ready_at, $3) ELSE ready_at END
-WHERE destination = $1 AND stream = $2 AND turn IS NOT NULL AND lane != 0;
+SET lane = 0, due_at = least(due_at, ?3),
+    ready_at = CASE state WHEN 'due' THEN least(ready_at, ?3) ELSE ready_at END
+WHERE destination = ?1 AND stream = ?2 AND turn IS NOT NULL AND lane != 0;
 
 -- name: claimable
 -- Two JSON arrays, the deliveries and their numbers.
@@ -115,107 +71,67 @@ SELECT coalesce(json_agg(json_build_array(seq, id, destination, lane, type, subj
     '[]'), coalesce(json_agg(seq)::text, '[]')
 FROM (
     SELECT * FROM outbox
-    WHERE destination = $1 AND lane = $2::integer AND turn = 1 AND ready_at <= $3
-    ORDER BY ready_at, seq LIMIT $4::bigint
+    WHERE destination = ?1 AND lane = ?2::integer AND turn = 1 AND ready_at <= ?3
+    ORDER BY ready_at, seq LIMIT ?4::bigint
 ) AS first;
 
 -- name: is_claimable
 SELECT EXISTS (
     SELECT 1 FROM deliveries
-    WHERE destination = $1 AND lane = $2::integer AND turn = 1 AND ready_at <= $3
+    WHERE destination = ?1 AND lane = ?2::integer AND turn = 1 AND ready_at <= ?3
 );
 
 -- name: lease
 UPDATE deliveries
-SET state = 'leased', ready_at = $2, node = current_setting('gateway.node')::integer
-WHERE seq IN (SELECT value::bigint FROM json_array_elements_text($1::text::json));
+SET state = 'leased', ready_at = ?2, node = current_setting('gateway.node')::integer
+WHERE seq IN (SELECT value::bigint FROM json_array_elements_text(?1::text::json));
 
 -- name: settle
 -- By whoever has the delivery: a gateway that slept over its lease's end must not give back, or give
 -- up, what another is at.
 UPDATE deliveries
-SET state = $2::text, turn = CASE $2::text WHEN 'due' THEN turn END, due_at = coalesce($3, due_at),
+SET state = ?2::text, turn = CASE ?2::text WHEN 'due' THEN turn END, due_at = coalesce(?3, due_at),
     -- An emergency's next try is no later than the end of its lease would have made it: an ordinary
     -- worker, with longer delays, may have had it when it became urgent.
-    ready_at = CASE lane WHEN 0 THEN least(coalesce($3, due_at), ready_at) ELSE coalesce($3, due_at) END,
-    attempts = attempts + ($4::text IS NOT NULL)::integer,
-    last_error = coalesce($4::text, last_error)
-WHERE seq = $1 AND state = 'leased' AND node = current_setting('gateway.node')::integer;
+    ready_at = CASE lane WHEN 0 THEN least(coalesce(?3, due_at), ready_at) ELSE coalesce(?3, due_at) END,
+    attempts = attempts + (?4::text IS NOT NULL)::integer,
+    last_error = coalesce(?4::text, last_error)
+WHERE seq = ?1 AND state = 'leased' AND node = current_setting('gateway.node')::integer;
 
 -- name: settle_done
 UPDATE deliveries SET state = 'done', turn = NULL
-WHERE seq IN (SELECT value::bigint FROM json_array_elements_text($1::text::json)) AND state = 'leased';
+WHERE seq IN (SELECT value::bigint FROM json_array_elements_text(?1::text::json)) AND state = 'leased';
 
 -- name: with_successors
 -- Those of the finished deliveries behind which others wait.
 SELECT ended.seq
 FROM deliveries AS ended
-WHERE ended.seq IN (SELECT value::bigint FROM json_array_elements_text($1::text::json))
+WHERE ended.seq IN (SELECT value::bigint FROM json_array_elements_text(?1::text::json))
     AND EXISTS (
         SELECT 1 FROM deliveries AS next
         WHERE next.destination = ended.destination AND next.stream = ended.stream AND next.turn = 0
     );
 
--- name: promote
--- The next in the line that delivery $1 stood in gets its turn, unless another has it already.
-UPDATE deliveries SET turn = 1
-WHERE turn = 0 AND seq = (
-    SELECT next.seq
-    FROM deliveries AS ended
-    JOIN deliveries AS next ON next.destination = ended.destination AND next.stream = ended.stream
-    WHERE ended.seq = $1 AND next.turn IS NOT NULL
-    ORDER BY next.turn DESC, next.seq LIMIT 1
-);
-
--- name: dead_delivery
-SELECT seq, destination, stream FROM deliveries WHERE id = $1 AND state = 'dead';
-
--- name: discard
-UPDATE deliveries SET state = 'discarded', why = $2 WHERE seq = $1;
-
--- name: revive
-UPDATE deliveries
-SET state = 'due', turn = 0, due_at = $2, ready_at = $2, attempts = 0, why = $3
-WHERE seq = $1;
-
--- name: yield_turn
--- A younger one that is not under way lets the older one go first.
-UPDATE deliveries SET turn = 0
-WHERE destination = $1 AND stream = $2 AND turn = 1 AND state = 'due' AND seq > $3;
-
--- name: quarantine
-INSERT INTO quarantine (id, at, channel, account, reason, state, why, raw_type, raw)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING;
-
--- name: release
-UPDATE quarantine SET state = $2, why = $3 WHERE id = $1 AND state = 'held';
-
--- name: watch
-INSERT INTO watched (ticket, at) VALUES ($1, $2) ON CONFLICT (ticket) DO UPDATE SET at = excluded.at;
-
--- name: unwatch
-DELETE FROM watched WHERE ticket = $1;
-
--- name: watch_upto
-UPDATE watch SET upto = greatest(upto, $1);
+-- name: watched_upto
+UPDATE watch SET upto = greatest(upto, ?1);
 
 -- name: swap
-INSERT INTO shared (name, version, value) SELECT $1::text, 1, $2::bytea WHERE $3::bigint = 0
+INSERT INTO shared (name, version, value) SELECT ?1::text, 1, ?2::bytea WHERE ?3::bigint = 0
 ON CONFLICT (name) DO NOTHING;
 
 -- name: swap_again
-UPDATE shared SET version = version + 1, value = $2 WHERE name = $1 AND version = $3;
+UPDATE shared SET version = version + 1, value = ?2 WHERE name = ?1 AND version = ?3;
 
 -- name: gone
 -- Gateways that have leased something and are not there any more.
 SELECT DISTINCT node FROM deliveries
 WHERE state IN ('leased', 'dead', 'discarded') AND state = 'leased' AND node NOT IN (
     SELECT objid::bigint FROM pg_locks
-    WHERE locktype = 'advisory' AND classid = $1::bigint::oid AND objsubid = 2 AND granted
+    WHERE locktype = 'advisory' AND classid = ?1::bigint::oid AND objsubid = 2 AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 );
 
 -- name: free_leases
 UPDATE deliveries SET state = 'due', ready_at = due_at, node = NULL
 WHERE state IN ('leased', 'dead', 'discarded') AND state = 'leased'
-    AND node IN (SELECT value::bigint FROM json_array_elements_text($1::text::json));
+    AND node IN (SELECT value::bigint FROM json_array_elements_text(?1::text::json));
