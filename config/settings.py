@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -26,7 +34,15 @@ def parse_duration(value: object) -> object:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def _lasting(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("at least 1s")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+#: A duration of something that takes its time.
+Span = Annotated[Duration, AfterValidator(_lasting)]
 
 
 def as_list(value: object) -> object:
@@ -170,13 +186,18 @@ class ReadingBy(Section):
     process: bool = False
 
 
-class Rung(Section):
+class Reached(Section):
+    """Somebody outside."""
+
+    number: str | None = Field(default=None, pattern=r"^\+?[0-9]{3,15}$")  #: for sms and phone
+    address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")  #: for email
+
+
+class Rung(Reached):
     """One step of a ladder: whom to call ``after`` an incident was raised."""
 
     after: Duration  #: counted from the moment the incident was raised
     to: Literal["desk", "sms", "phone", "email", "duty"]
-    number: str | None = Field(default=None, pattern=r"^\+?[0-9]{3,15}$")  #: for sms and phone
-    address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")  #: for email
 
 
 class Desk(Section):
@@ -185,24 +206,17 @@ class Desk(Section):
     label: str | None = None
     #: Without one the desk's interface answers loopback only, and takes no answer without it.
     token: SecretStr | None = None
-    ack_within: Duration = timedelta(seconds=30)
+    ack_within: Span = timedelta(seconds=30)
     ladder: tuple[Rung, ...] = ()  #: empty: the desk at once, then ``duty``
     #: A text or call of the ladder that could not be sent for so long is given up: later ones
     #: follow, and a phone that comes back must not ring for what is long over.
-    alarms_for: Duration = timedelta(minutes=5)
+    alarms_for: Span = timedelta(minutes=5)
 
     @field_validator("token")
     @classmethod
     def _filled(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().strip():
             raise ValueError("an empty token lets everybody in: set one or leave the key out")
-        return value
-
-    @field_validator("ack_within", "alarms_for")
-    @classmethod
-    def _positive(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=1):
-            raise ValueError("at least 1s")
         return value
 
 
@@ -213,13 +227,11 @@ class Cards(Section):
     near: float = Field(default=0.25, gt=0, lt=1)
 
 
-class AlarmRung(Section):
+class AlarmRung(Reached):
     """Whom to tell that a part of the gateway is down."""
 
     after: Duration = timedelta()  #: counted from the moment at which it is told at all
     to: Literal["sms", "phone", "email", "webhook"]
-    number: str | None = Field(default=None, pattern=r"^\+?[0-9]{3,15}$")  #: for sms and phone
-    address: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")  #: for email
     url: str | None = None  #: for webhook
     #: For webhook, ``whsec_<base64>``; a list while it is replaced.
     secret: Annotated[tuple[SecretStr, ...] | None, BeforeValidator(_secrets)] = None
@@ -229,16 +241,9 @@ class Alarms(Section):
     """Which operators are told what does not work, and when."""
 
     #: How long a part is down before anybody is told, and well again before that is told.
-    down_for: Duration = timedelta(seconds=30)
-    repeat: Duration = timedelta(hours=1)  #: while it stays down
+    down_for: Span = timedelta(seconds=30)
+    repeat: Span = timedelta(hours=1)  #: while it stays down
     ladder: tuple[AlarmRung, ...] = Field(min_length=1)
-
-    @field_validator("down_for", "repeat")
-    @classmethod
-    def _positive(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=1):
-            raise ValueError("at least 1s")
-        return value
 
 
 class When(Section):

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -21,7 +21,7 @@ from gateway.composition import Base, Force, Parts, assemble
 from gateway.configcheck import LOOPBACK
 from gateway.desks.roster import Roster
 from gateway.metrics import Metrics
-from gateway.neighbours import Meeting, Neighbours
+from gateway.neighbours import Neighbours, meeting_of
 from gateway.rules import compile_rules
 from gateway.sections import Plugins
 from gateway.store.base import Store
@@ -97,8 +97,7 @@ class App:
             "health": parts.front.health.watch,
             "alarms": parts.alarms.run,
         }
-        if hasattr(base.store, "moved"):
-            meeting = cast("Meeting", base.store)
+        if (meeting := meeting_of(base.store)) is not None:
             chores["neighbours"] = Neighbours(meeting, base.store, parts.emergency, base.clock).run
         for name, listener in parts.listeners.items():
             chores[name] = partial(listener.run, accept_for(listener))
@@ -212,7 +211,7 @@ async def build(
                 zone=settings.instance.zone,
                 secret=store.secret,
             ),
-            blobs=Blobs(settings.store.files, alone=not hasattr(store, "moved")),
+            blobs=Blobs(settings.store.files, alone=meeting_of(store) is None),
         )
         return App(assemble(base, channels, adapters, messengers or {}))
     except BaseException:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from adapters.backoffice.adapter import BackOfficeSettings
 from config.document import Problem, ValuePath
 from config.load import Loaded
 from config.settings import AlarmRung, Rung
+from gateway.alarms.ways import posting
 
 #: What a rung must say.
 _TARGETS: Mapping[str, tuple[str, ...]] = {
@@ -66,11 +66,9 @@ def alarms(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _webhook(loaded: Loaded, path: ValuePath, rung: AlarmRung) -> Iterator[Problem]:
-    """Yield why nothing could be posted: it is posted as to a back office."""
+    """Yield why nothing could be posted."""
     try:
-        BackOfficeSettings.model_validate(
-            {"name": "alarms", "url": rung.url, "secret": rung.secret}
-        )
+        posting(rung)
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
             said = each.get("ctx", {}).get("error", each["msg"])

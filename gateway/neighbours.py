@@ -8,7 +8,7 @@ shown what has just happened; so each gateway follows the incidents' events in t
 import asyncio
 import logging
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from gateway.clock import Clock
 from gateway.desks.emergency import Emergency
@@ -40,6 +40,11 @@ class Meeting(Protocol):
     async def tend(self) -> int:
         """Make due what gateways that are gone had leased; return how much. Raises `StoreError`."""
         ...
+
+
+def meeting_of(store: Store) -> Meeting | None:
+    """Return a store as one that several gateways may share; None: it is this one's alone."""
+    return cast("Meeting", store) if hasattr(store, "moved") else None
 
 
 class Neighbours:

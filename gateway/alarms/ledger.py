@@ -49,9 +49,8 @@ class Ledger:
             return
         try:
             while not await self._shared.swap(_NAME, value, self._version):
-                entry = await self._shared.shared(
-                    _NAME
-                )  # something else has written: ours is newer
+                # Something else has written; ours is newer.
+                entry = await self._shared.shared(_NAME)
                 self._version = entry.version if entry else 0
         except StoreError as error:
             log.error("alarm.ledger", extra={"why": str(error)})  # noqa: TRY400 - the error says all

@@ -17,6 +17,16 @@ def key_of(rung: AlarmRung) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+def posting(rung: AlarmRung) -> BackOfficeSettings:
+    """Return how a rung to a webhook is posted to: as to a back office.
+
+    Raises:
+        ValidationError: Its address or secret is wrong.
+    """
+    given = {"name": "alarms", "url": rung.url, "secret": rung.secret}
+    return BackOfficeSettings.model_validate(given)
+
+
 class Ways:
     """Sends notices.
 
@@ -29,9 +39,8 @@ class Ways:
         self._speakers = speakers
         self._words = words
         self._posts: dict[AlarmRung, BackOffice] = {}
-        self._gone: set[AlarmRung] = (
-            set()
-        )  #: answered 410; a restart, or another secret, tries again
+        #: Answered 410; a restart, or another secret, tries again.
+        self._gone: set[AlarmRung] = set()
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -85,8 +94,7 @@ class Ways:
     async def _post(self, rung: AlarmRung) -> BackOffice:
         post = self._posts.get(rung)
         if post is None:
-            given = {"name": "alarms", "url": rung.url, "secret": rung.secret}
-            post = BackOffice(BackOfficeSettings.model_validate(given))
+            post = BackOffice(posting(rung))
             await post.open()
             self._posts[rung] = post
         return post
