@@ -74,36 +74,33 @@ async def start(*arguments: str, cwd: Path | None = None) -> Server:
 
 
 @dataclass(frozen=True)
-class Servers:
-    """Where a gateway keeps its tickets and its liaison queues."""
+class Setup:
+    """Where a gateway keeps its tickets and its liaison queues, and who reads what arrives."""
 
     store: str = "sqlite:///bench.db"
     queue: str = "embedded:"
+    reading: bool = False  #: in a process of its own
 
 
-#: What ships, and the same with a writer process.
-EMBEDDED, WRITER = Servers(), Servers(store="sqlite:///bench.db?writer=process")
+#: What ships, and the same with a process for writing and one for reading.
+EMBEDDED = Setup()
+PROCESSES = Setup(store="sqlite:///bench.db?writer=process", reading=True)
 
 
-def configure(
-    folder: Path, *, writer: bool = False, office: str = NOWHERE, servers: Servers = EMBEDDED
-) -> Path:
+def configure(folder: Path, setup: Setup = EMBEDDED, office: str = NOWHERE) -> Path:
     """Write a configuration into ``folder`` and return its path.
 
     Args:
         folder: Of the gateway alone.
-        writer: Write and read in processes of their own.
+        setup: How it is set up.
         office: The back office's address.
-        servers: Where it keeps what.
     """
     path = folder / "gateway.yaml"
-    if writer and servers == EMBEDDED:
-        servers = WRITER
     path.write_text(
         _CONFIG.format(
-            store=json.dumps({"url": servers.store}),
-            queue=json.dumps({"url": servers.queue}),
-            reading="true" if writer else "false",
+            store=json.dumps({"url": setup.store}),
+            queue=json.dumps({"url": setup.queue}),
+            reading=json.dumps(setup.reading),
             office=office,
             secret=SECRET,
         )
@@ -112,12 +109,10 @@ def configure(
 
 
 @contextlib.asynccontextmanager
-async def gateway(
-    *, writer: bool = False, office: str = NOWHERE, servers: Servers = EMBEDDED
-) -> AsyncIterator[Server]:
+async def gateway(setup: Setup = EMBEDDED, office: str = NOWHERE) -> AsyncIterator[Server]:
     """Serve a gateway on a store of its own, or on the one that is named."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-        config = configure(Path(folder), writer=writer, office=office, servers=servers)
+        config = configure(Path(folder), setup, office)
         server = await start("-m", "gateway", "serve", "--config", str(config))
         try:
             yield server

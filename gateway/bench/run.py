@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from gateway.bench.email import email
 from gateway.bench.load import EMERGENCY, ORDINARY, Job
 from gateway.bench.peers import (
     EMBEDDED,
-    Servers,
+    PROCESSES,
+    Setup,
     bare,
     configure,
     gateway,
@@ -48,17 +50,17 @@ def _quantile(values: Sequence[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else float("nan")
 
 
-async def _one_round(seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+async def _one_round(seconds: float, servers: Setup | None = None) -> dict[str, Any]:
     """Measure the yardstick and all store modes once, next to one another."""
     out: dict[str, Any] = {}
     async with bare() as server:
         await load(_job(server.port, _WARM_UP_S))
         out["bare"] = await load(_job(server.port, seconds))
-    modes = [("thread", False, EMBEDDED), ("process", True, EMBEDDED)]
+    modes = {"thread": EMBEDDED, "process": PROCESSES}
     if servers is not None:
-        modes += [("postgres", False, servers), ("postgres_reading", True, servers)]
-    for name, writer, at in modes:
-        async with gateway(writer=writer, servers=at) as server:
+        modes |= {"postgres": servers, "postgres_reading": replace(servers, reading=True)}
+    for name, setup in modes.items():
+        async with gateway(setup) as server:
             await load(_job(server.port, _WARM_UP_S))
             before = await judge_seconds(server.url)
             result = await load(_job(server.port, seconds))
@@ -68,7 +70,7 @@ async def _one_round(seconds: float, servers: Servers | None = None) -> dict[str
     return out
 
 
-async def accepting(rounds: int, seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+async def accepting(rounds: int, seconds: float, servers: Setup | None = None) -> dict[str, Any]:
     """Return accepted requests a second beside the yardstick, by where the tickets are kept."""
     runs = [await _one_round(seconds, servers) for _ in range(rounds)]
     figures: dict[str, Any] = {"bare_per_second": _median([r["bare"]["per_second"] for r in runs])}
@@ -95,18 +97,10 @@ async def accepting(rounds: int, seconds: float, servers: Servers | None = None)
 
 
 async def _emergencies(
-    seconds: float,
-    *,
-    rate: float | None,
-    every: int,
-    writer: bool = False,
-    servers: Servers = EMBEDDED,
+    seconds: float, *, rate: float | None, every: int, setup: Setup = EMBEDDED
 ) -> dict[str, float]:
     seen: dict[str, float] = {}
-    async with (
-        sink() as office,
-        gateway(writer=writer, office=office.url, servers=servers) as server,
-    ):
+    async with sink() as office, gateway(setup, office.url) as server:
         await load(_job(server.port, _WARM_UP_S))
         desk = asyncio.create_task(watch(server.url, "119", seen))
         await asyncio.sleep(0.3)
@@ -126,20 +120,19 @@ async def _emergencies(
     }
 
 
-async def emergencies(seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+async def emergencies(seconds: float, servers: Setup | None = None) -> dict[str, Any]:
     """Return milliseconds from sending an emergency to its desk's consumer, in another process."""
     found = {
         "quiet": await _emergencies(seconds, rate=50, every=1),
         "at_1000": await _emergencies(seconds, rate=1000, every=20),
         "saturated": await _emergencies(seconds, rate=None, every=20),
-        "at_1000_processes": await _emergencies(seconds, rate=1000, every=20, writer=True),
-        "saturated_processes": await _emergencies(seconds, rate=None, every=20, writer=True),
+        "at_1000_processes": await _emergencies(seconds, rate=1000, every=20, setup=PROCESSES),
+        "saturated_processes": await _emergencies(seconds, rate=None, every=20, setup=PROCESSES),
     }
     if servers is not None:
         for name, rate in (("at_1000_postgres", 1000.0), ("saturated_postgres", None)):
-            found[name] = await _emergencies(
-                seconds, rate=rate, every=20, writer=True, servers=servers
-            )
+            setup = replace(servers, reading=True)
+            found[name] = await _emergencies(seconds, rate=rate, every=20, setup=setup)
     return found
 
 
@@ -209,7 +202,7 @@ def judging(seconds: float) -> dict[str, float]:
     }
 
 
-async def everything(rounds: int, seconds: float, servers: Servers | None = None) -> dict[str, Any]:
+async def everything(rounds: int, seconds: float, servers: Setup | None = None) -> dict[str, Any]:
     """Run every measurement, one after another; those on servers where there are any."""
     return {
         "accepting": await accepting(rounds, seconds, servers),

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 
-from gateway.bench.peers import EMBEDDED, Servers
+from gateway.bench.peers import EMBEDDED, Setup
 from gateway.bench.run import everything
 from gateway.bench.table import rows
 
@@ -13,7 +13,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, print the table, and return 0 unless something accepted was lost."""
     servers = None
     if arguments.postgres is not None:
-        servers = Servers(store=arguments.postgres, queue=arguments.redis or EMBEDDED.queue)
+        servers = Setup(store=arguments.postgres, queue=arguments.redis or EMBEDDED.queue)
     figures = asyncio.run(everything(arguments.rounds, arguments.seconds, servers))
     for line in rows(figures):
         print(line)

@@ -14,7 +14,7 @@ from config.load import load as load_config
 from gateway import plugins
 from gateway.bench import load, table
 from gateway.bench.paging import all_numbers
-from gateway.bench.peers import configure
+from gateway.bench.peers import EMBEDDED, PROCESSES, configure
 from gateway.bench.run import judging
 from gateway.bench.sink import sink
 from gateway.configcheck import problems
@@ -168,7 +168,7 @@ async def test_paging_follows_the_cursor_to_the_end() -> None:
 @pytest.mark.parametrize("writer", [False, True])
 def test_the_measured_gateway_has_a_sound_configuration(tmp_path: Path, *, writer: bool) -> None:
     """What is measured is what could be served."""
-    loaded = load_config(configure(tmp_path, writer=writer))
+    loaded = load_config(configure(tmp_path, PROCESSES if writer else EMBEDDED))
     installed = plugins.load("gateway.channels"), plugins.load("gateway.adapters")
     assert problems(loaded, *installed) == []
     assert loaded.settings.store.url.endswith("?writer=process") is writer
