@@ -4,16 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.peers.postgres import PostgresServer
+from tests.peers.postgres import PostgresServer, running
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Yield a running PostgreSQL server; each test makes a database of its own."""
-    server = PostgresServer()
-    try:
-        server.create()
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.remove()

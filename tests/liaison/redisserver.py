@@ -1,19 +1,12 @@
 """A Redis of the tests' own: a private socket in a temporary folder, gone with the test process."""
 
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    # prctl(2): the kernel kills the server should the tests be killed themselves.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+from tests.peers.parent import die_with_parent
 
 
 class RedisServer:
@@ -50,7 +43,7 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
                 env={"PATH": os.environ.get("PATH", "")},
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
             )
         deadline = time.monotonic() + 20
         while not self._answers():

@@ -1,6 +1,5 @@
 """A PostgreSQL of the tests' own: a private port and a temporary folder, gone with the test process."""
 
-import ctypes
 import itertools
 import os
 import pwd
@@ -10,9 +9,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from tests.peers.parent import die_with_parent
+
 _PASSWORD = "p@ss:/word"
 _QUOTED = "p%40ss%3A%2Fword"
 
@@ -25,11 +27,6 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "log_min_messages": "warning",
 }
-
-
-def _die_with_parent() -> None:
-    # prctl(2): the kernel kills the server should the tests be killed themselves.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def program(name: str) -> str:
@@ -87,7 +84,7 @@ class PostgresServer:
                 user=self._user,
                 extra_groups=[] if self._user else None,
                 cwd=self.folder,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
             )
         deadline = time.monotonic() + 30
         while self._ask("postgres", "SELECT 1").returncode:
@@ -154,6 +151,18 @@ class PostgresServer:
         """End the server and remove its files."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """Give a server that takes connections; nothing is left of it afterwards."""
+    server = PostgresServer()
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 def _await_end(process: Path) -> None:

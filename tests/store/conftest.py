@@ -1,6 +1,6 @@
 """Every engine that the conformance suite runs on; another one is another parameter here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +9,7 @@ import pytest
 from gateway.store.base import Store
 from gateway.store.postgres import PostgresStore
 from gateway.store.sqlite import SqliteStore
-from tests.peers.postgres import PostgresServer
+from tests.peers.postgres import PostgresServer, running
 
 #: For tests that are worth running on every store, but not every time: a process takes a while
 #: to start.
@@ -101,3 +101,10 @@ async def store(place: Place) -> AsyncIterator[Store]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """Yield a server that a test may kill."""
+    with running() as server:
+        yield server

@@ -11,7 +11,9 @@ from gateway.store.base import (
     NewDelivery,
     NewEvent,
     Quarantined,
+    Store,
 )
+from normalizer.errors import StoreError
 from normalizer.schema import (
     ChannelRef,
     Content,
@@ -144,3 +146,14 @@ def quarantined(**more: Any) -> Quarantined:
         "raw_type": "application/octet-stream",
     }
     return Quarantined(**(values | more))
+
+
+async def opens(store: Store) -> str:
+    """Return the error of opening a store, empty if there is none."""
+    try:
+        await store.open()
+    except StoreError as error:
+        return str(error)
+    finally:
+        await store.close()
+    return ""

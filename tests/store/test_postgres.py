@@ -1,12 +1,9 @@
 """What is PostgreSQL's own: several gateways, a server that goes away, and its errors."""
 
 import asyncio
-import contextlib
 import random
 import socket
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -21,6 +18,7 @@ from tests.peers.postgres import PostgresServer
 from tests.store import make
 from tests.store.conftest import PostgresPlace
 from tests.store.test_kill import check, killed_at_random, start
+from tests.store.wire import Wire
 
 
 @pytest.fixture
@@ -139,18 +137,6 @@ async def test_kills_of_two_gateways_lose_nothing(place: PostgresPlace, kills: i
     assert len(set(acknowledged.values())) == len(acknowledged)
 
 
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """Yield a server that a test may kill."""
-    server = PostgresServer()
-    try:
-        server.create()
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
 async def test_a_restarted_server_is_waited_for(own_server: PostgresServer) -> None:
     """A server that is killed and is back in a moment fails nobody; what was stored is there."""
     place = PostgresPlace(own_server)
@@ -201,53 +187,23 @@ async def test_a_server_that_stays_away_is_named(
     await store.close()
 
 
-class Cutting:
-    """A wire to a server that is cut once, before or after a COMMIT has passed."""
+class Cutting(Wire):
+    """A wire that is cut once, before or after a COMMIT has passed."""
 
     def __init__(self, port: int, *, after: bool) -> None:
-        self._to = port
         self._after = after
         self.cuts = 0
-        self.armed = False
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(port)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                near, _ = self._socket.accept()
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", self._to))
-            for pair in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self._carry, args=pair, daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket, asking: bool) -> None:
-        try:
-            while data := source.recv(65536):
-                cut = asking and self.armed and b"COMMIT" in data
-                if cut:
-                    self.armed = False
-                    self.cuts += 1
-                    if self._after:
-                        source.shutdown(socket.SHUT_RD)
-                        sink.sendall(data)
-                        sink.shutdown(socket.SHUT_WR)
-                        while sink.recv(65536):  # the server is done with it
-                            pass
-                    break
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def close(self) -> None:
-        """Take no more connections."""
-        self._socket.close()
+    def committing(self, source: socket.socket, sink: socket.socket, data: bytes) -> None:
+        """Cut the wire."""
+        self.cuts += 1
+        if self._after:
+            source.shutdown(socket.SHUT_RD)
+            sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+            while sink.recv(65536):  # the server is done with it
+                pass
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -315,36 +271,25 @@ async def test_shared_values_are_swapped_once(place: PostgresPlace) -> None:
         await store.close()
 
 
-async def opens(store: PostgresStore) -> str:
-    """Return the error of opening a store, empty if there is none."""
-    try:
-        await store.open()
-    except StoreError as error:
-        return str(error)
-    finally:
-        await store.close()
-    return ""
-
-
 async def test_a_database_that_does_not_fit_is_named(postgres: PostgresServer) -> None:
     """A wrong password, a missing database, another program's and another encoding: each its error."""
     name = postgres.database()
-    wrong = await opens(PostgresStore(postgres.url(name, password="s3cret")))
+    wrong = await make.opens(PostgresStore(postgres.url(name, password="s3cret")))
     assert "refuses this user" in wrong
     assert "s3cret" not in wrong
     assert "gateway:" not in wrong
-    assert "no such database" in await opens(PostgresStore(postgres.url("nothing")))
+    assert "no such database" in await make.opens(PostgresStore(postgres.url("nothing")))
     latin = postgres.database("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    assert "ENCODING 'UTF8'" in await opens(PostgresStore(postgres.url(latin)))
+    assert "ENCODING 'UTF8'" in await make.opens(PostgresStore(postgres.url(latin)))
     postgres.ask(name, "CREATE TABLE invoices (id integer)")
-    assert "another program's database" in await opens(PostgresStore(postgres.url(name)))
+    assert "another program's database" in await make.opens(PostgresStore(postgres.url(name)))
     assert postgres.ask(name, "SELECT count(*) FROM pg_class WHERE relname = 'tickets'") == ["0"]
     fresh = PostgresPlace(postgres)
-    assert "run `gateway migrate`" in await opens(fresh.command())
-    assert await opens(fresh.gateway()) == ""
-    assert await opens(fresh.command()) == ""
+    assert "run `gateway migrate`" in await make.opens(fresh.command())
+    assert await make.opens(fresh.gateway()) == ""
+    assert await make.opens(fresh.command()) == ""
     fresh.ask("UPDATE schema_version SET version = 99")
-    assert "run the newer program" in await opens(fresh.gateway())
+    assert "run the newer program" in await make.opens(fresh.gateway())
 
 
 async def test_a_gateways_folder_is_its_own(place: PostgresPlace, tmp_path: Path) -> None:
@@ -352,7 +297,7 @@ async def test_a_gateways_folder_is_its_own(place: PostgresPlace, tmp_path: Path
     first = from_url(place.url, folder=tmp_path / "a")
     await first.open()
     second = PostgresStore(place.url, folder=tmp_path / "a")
-    assert "store.folder" in await opens(second)
+    assert "store.folder" in await make.opens(second)
     command = from_url(place.url, owner=False, folder=tmp_path / "a")
     await command.open()
     await command.close()
@@ -360,7 +305,7 @@ async def test_a_gateways_folder_is_its_own(place: PostgresPlace, tmp_path: Path
     await other.open()
     for store in (first, other):
         await store.close()
-    assert await opens(second) == ""
+    assert await make.opens(second) == ""
 
 
 @pytest.mark.parametrize("url", ["postgresql://host", "postgresql://u:p@host/"])

@@ -1,10 +1,8 @@
 """What a gateway believes of a server that crashed, a session that hangs, and a lease that has ended."""
 
 import asyncio
-import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,19 +14,7 @@ from normalizer.errors import StoreError
 from tests.peers.postgres import PostgresServer
 from tests.store import make
 from tests.store.conftest import PostgresPlace
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """Yield a server that a test may kill."""
-    server = PostgresServer()
-    try:
-        server.create()
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
+from tests.store.wire import Wire
 
 #: Ends the session of a gateway as the server's administrator would.
 _END_HOLDER = """
@@ -38,49 +24,21 @@ WHERE locktype = 'advisory' AND classid = $1::bigint::oid AND objid = $2::bigint
 """
 
 
-class Stopping:
+class Stopping(Wire):
     """A wire that keeps the next COMMIT back and then takes nobody until it is `mended`."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
-        self.armed = False
         self.stopped, self.mended = threading.Event(), threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(port)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                near, _ = self._socket.accept()
-            except OSError:
-                return
-            if self.stopped.is_set() and not self.mended.is_set():
-                near.close()
-                continue
-            far = socket.create_connection(("127.0.0.1", self._to))
-            for pair in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self._carry, args=pair, daemon=True).start()
+    def takes(self) -> bool:
+        """Return whether a connection is carried."""
+        return self.mended.is_set() or not self.stopped.is_set()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, asking: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if asking and self.armed and b"COMMIT" in data:
-                    self.armed = False
-                    self.stopped.set()
-                    self.mended.wait()
-                    break
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def close(self) -> None:
-        """Take no more connections."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+    def committing(self, source: socket.socket, sink: socket.socket, data: bytes) -> None:
+        """Keep it back."""
+        self.stopped.set()
+        self.mended.wait()
 
 
 async def test_a_number_that_a_crashed_server_gives_out_again_deceives_nobody(

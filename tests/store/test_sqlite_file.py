@@ -20,14 +20,7 @@ from tests.store import make
 
 async def opens(path: Path, *, owner: bool = True) -> str:
     """Return the error of opening this store, empty if there is none."""
-    store = SqliteStore(path, owner=owner, busy_s=0.1)
-    try:
-        await store.open()
-    except StoreError as error:
-        return str(error)
-    finally:
-        await store.close()
-    return ""
+    return await make.opens(SqliteStore(path, owner=owner, busy_s=0.1))
 
 
 @pytest.fixture
