@@ -287,9 +287,10 @@ async def test_an_incident_nobody_answers_for_days_is_read_as_fast_as_a_new_one(
     assert len(later.events) == len(first.events)
 
 
-def test_the_rungs_that_the_store_knows_are_those_of_the_settings() -> None:
+@pytest.mark.parametrize("file", ["sqlite_read", "postgres_read"])
+def test_the_rungs_that_the_store_knows_are_those_of_the_settings(file: str) -> None:
     """The first call of each kind is found, whatever a ladder may hold."""
-    known = re.findall(r"\('(\w+)'\)", sql.load("read")["incident_events"])
+    known = re.findall(r"\('(\w+)'\)", sql.load(file)["incident_events"])
     assert set(known) == set(get_args(Rung.model_fields["to"].annotation))
 
 
