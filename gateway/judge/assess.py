@@ -12,6 +12,7 @@ from functools import partial
 from gateway.judge.clauses import read
 from gateway.judge.cues import centre, measure
 from gateway.judge.labels import Label, best
+from gateway.judge.passages import gravest
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
 from gateway.judge.verdict import Case, decide
@@ -47,11 +48,22 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
     reading = read(body, rulebook)
     weighed = weigh(body, reading, rulebook)
     model = rulebook.model
-    scores = None
+    scores = passage = None
     if model and (words := _words(body)):
         scores = model.score(words, measure(len(body), reading, weighed), centre(weighed))
+        settings = rulebook.settings
+        # Of what is more likely than that as a whole, a human sees every passage anyway.
+        if len(words) > settings.long and scores.emergency < settings.model_doubts:
+            passage = gravest(words, rulebook, model)
     verdict = decide(
-        Case(body=body, weighed=weighed, scores=scores, spans=spans, rulebook=rulebook)
+        Case(
+            body=body,
+            weighed=weighed,
+            scores=scores,
+            passage=passage,
+            spans=spans,
+            rulebook=rulebook,
+        )
     )
     sure = verdict.kind if verdict.urgency is Urgency.EMERGENCY else None
     type_, why_type = RequestType.HELP, [spans.rule("type", "emergency", 1.0)]

@@ -93,6 +93,8 @@ class Settings(Value, frozen=True, kw_only=True):
     #: Chance that people would dispute a text, from which a human looks though nothing else asks.
     model_disputed: float = 0.15
     model_calms: float = 0.008  #: chance below which what the lexicon only doubts is let go
+    model_clears: float = 0.003  #: below which it is let go whatever the lexicon found
+    model_passage: float = 0.85  #: chance of a letter's passage from which a human looks
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45
     model_named: float = 0.4  #: how much more of a chance a service has that a call for help names

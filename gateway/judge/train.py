@@ -39,6 +39,7 @@ class Options(Value, frozen=True, kw_only=True):
     noise: Noise = Noise()
     least: int = 2  #: seeds that a gram must occur in
     most: int = 16_000  #: grams of an artefact
+    most_own: int = 32_000  #: where a site's own labels are learned: its words beside the shipped
     keenness: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(_KEENNESS))
     cues: float = 0.3  #: how freely the lexicon's cues are weighed beside the grams
     grain: float = 1 / 64  #: weights are rounded to this: a smaller file
@@ -74,7 +75,7 @@ class Training:
         plain = [
             (one.example.seed, words)
             for one, words in zip(self.told, seen, strict=True)
-            if one.variant != "letter"
+            if one.variant not in {"letter", "passage"}
         ]
         self._seen = seen
         self.space = Space(plain, options.least)
@@ -168,8 +169,8 @@ def _answer(head: str, one: Telling) -> tuple[str, ...] | None:
         return _yes_or_no(head, example)
     if head == "service":
         return example.services if example.emergency and example.services else None
-    if head == "type" and one.variant == "letter":
-        return None  # of several that want different things
+    if head == "type" and one.variant in {"letter", "passage"}:
+        return None  # of several that want different things, or of what wants nothing yet
     label = example.domain if head == "domain" else example.type
     return None if label is None else (label,)
 

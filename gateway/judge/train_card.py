@@ -54,7 +54,7 @@ def build(
         raise ConfigError(
             "no text says whether it is an emergency; add `is_emergency` or the shipped texts"
         )
-    training.narrow(options.most)
+    training.narrow(options.most_own if training.own("domain") else options.most)
     heads, fields, figures = [], [], {}
     for name in LABELS:
         if not training.labelled(name).any():

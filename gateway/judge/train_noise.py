@@ -6,9 +6,10 @@ corpus changes no other text's variants.
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gateway.judge.corpus import Example
+from gateway.judge.passages import passages
 from normalizer.schema import Value
 from normalizer.text import fold
 
@@ -36,6 +37,8 @@ _OPENERS = ("喂你好", "喂", "那个", "你好", "哎你好我说一下", "�
 _FILLERS = ("就是", "那个", "嗯", "然后", "呃", "这个", "啊", "对", "就是说")
 #: Characters of a letter that is put together of several on one subject.
 _LETTER = 900
+#: Characters from which a text is read by passages, too.
+_LONG = 160
 #: Shorter texts are not cut: little would be left to judge by.
 _CUT_FROM = 40
 
@@ -53,7 +56,7 @@ class Telling(Value, frozen=True, kw_only=True):
 
     words: str
     example: Example
-    variant: str  #: as written, speech, typo, cut or letter
+    variant: str  #: as written, speech, typo, cut, letter or passage
 
 
 def tellings(
@@ -76,7 +79,7 @@ def tellings(
             continue
         chance = random.Random(f"{options.seed}:{example.words}")  # noqa: S311 - no secret
         same = alike.get(_subject(example, part), []) if _ordinary(example) else []
-        for variant, words in _variants(example, same, chance, options).items():
+        for variant, words in _variants(example, same, chance, options):
             if words != example.words:
                 yield Telling(words=words, example=example, variant=variant)
 
@@ -91,17 +94,21 @@ def _ordinary(example: Example) -> bool:
 
 def _variants(
     example: Example, same: Sequence[Example], chance: random.Random, options: Options
-) -> Mapping[str, str]:
+) -> Iterator[tuple[str, str]]:
     words = example.words
-    found = {"speech": spoken(words, chance, options), "typo": swapped(words, chance, options.swap)}
+    yield "speech", spoken(words, chance, options)
+    yield "typo", swapped(words, chance, options.swap)
     if len(words) >= _CUT_FROM and not example.emergency:
-        found["cut"] = words[: round(len(words) * chance.uniform(0.5, 0.9))]
+        yield "cut", words[: round(len(words) * chance.uniform(0.5, 0.9))]
     if same:
         # Letters go on for pages; the seeds are short. Without these, length looks like distress.
         parts = [words, *(one.words for one in chance.choices(same, k=chance.randint(1, 5)))]
         chance.shuffle(parts)
-        found["letter"] = "。".join(parts)[:_LETTER]
-    return found
+        yield "letter", "。".join(parts)[:_LETTER]
+    if len(words) > _LONG and _ordinary(example):
+        # As the judge reads a long text: whatever stands in an ordinary letter is calm by itself.
+        for start, end in passages(words):
+            yield "passage", words[start:end]
 
 
 def spoken(words: str, chance: random.Random, options: Options) -> str:

@@ -2,14 +2,18 @@
 
 A missed emergency weighs far above a false alarm, so each layer can raise a text alone and neither
 can silence the other where it is certain: what the lexicon calls and the model doubts goes to a
-human, as does what the model suspects and the lexicon has no word for.
+human, as does what the model suspects and the lexicon has no word for. A letter is another matter:
+of several hundred characters some are always grave, and there the model's certainty counts.
 """
 
 import math
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 from gateway.judge.model import Scores
+from gateway.judge.passages import Passage
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
 from gateway.judge.terms import Kind, Role, Sense, Settings
@@ -18,6 +22,7 @@ from normalizer.schema import EMERGENCY_SERVICES, Domain, Evidence, Service, Urg
 
 #: What the evidence names the model.
 RULE = "model.emergency"
+PASSAGE = "model.passage"
 #: Letters of scripts that neither lexicon nor model know: a human reads those texts.
 _FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
 _READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -42,6 +47,7 @@ class Case(Value, frozen=True, kw_only=True):
     body: str
     weighed: Sequence[Weighed]  #: weightiest first
     scores: Scores | None  #: None without a model
+    passage: Passage | None = None  #: the gravest of a long text
     spans: Spans
     rulebook: Rulebook
 
@@ -71,7 +77,7 @@ def _on_found(case: Case, grave: list[Weighed]) -> Verdict:
     main = _main(grave, settings.doubt, settings.likely)
     if chance is not None and chance >= settings.model_backs:
         return _found(case, main, Urgency.EMERGENCY)
-    if any(item.kind.careful for item in grave) or _doubted(grave[0], chance, settings):
+    if _careful(grave, case) or _doubted(grave[0], case):
         return _found(case, main, Urgency.URGENT)
     return _calm(case, None)
 
@@ -110,16 +116,48 @@ def _called(top: Weighed, case: Case) -> bool:
     return length <= settings.long or scores.emergency >= settings.model_doubts
 
 
-def _doubted(top: Weighed, chance: float | None, settings: Settings) -> bool:
+def _careful(grave: list[Weighed], case: Case) -> bool:
+    """Tell whether a human must look at the least hint of what people themselves dispute.
+
+    In a letter the bare words for it are figures of speech, where the model is certain.
+    """
+    settings = case.rulebook.settings
+    found = [item for item in grave if item.kind.careful]
+    if _letter(case) and _cleared(case):
+        return any(item.hit[2].weight >= settings.certain for item in found)
+    return bool(found)
+
+
+def _doubted(top: Weighed, case: Case) -> bool:
     """Tell whether a human must look at what the lexicon found.
 
-    What it calls is never let go; what is less, or what frames of the whole text took below that,
-    is where the model too is sure that nothing happens.
+    What it calls is let go only in a letter, and where the model is certain that nothing happens;
+    what frames of the whole text took below that, where it is certain; what is less, where it is
+    sure.
     """
-    if chance is None or top.weight >= settings.emergency:
+    settings = case.rulebook.settings
+    if case.scores is None:
         return True
-    certain = top.net >= settings.certain
-    return chance >= (settings.model_calms / 4 if certain else settings.model_calms)
+    if top.weight >= settings.emergency:
+        return not (_letter(case) and _cleared(case))
+    if top.net >= settings.certain:
+        return not _cleared(case)
+    return case.scores.emergency >= settings.model_calms
+
+
+def _letter(case: Case) -> bool:
+    """Tell whether a text is long enough for a grave word to stand in it calmly."""
+    return len(case.body) > case.rulebook.settings.long
+
+
+def _cleared(case: Case) -> bool:
+    """Tell whether the model is certain that nothing happens, in the whole text and in each passage."""
+    settings, scores, passage = case.rulebook.settings, case.scores, case.passage
+    return (
+        scores is not None
+        and scores.emergency < settings.model_clears
+        and (passage is None or passage.chance < settings.model_passage / 2)
+    )
 
 
 def _alone(body: str, rulebook: Rulebook) -> Weighed | None:
@@ -253,6 +291,21 @@ def _suspected(case: Case, urgency: Urgency) -> Verdict:
     )
 
 
+def _within(case: Case, passage: Passage) -> Verdict:
+    """Return the verdict on a letter of which a passage alone would be an emergency."""
+    spans, chance = case.spans, round(passage.chance, 2)
+    alone = msgspec.structs.replace(case, scores=passage.scores)
+    evidence = [
+        spans.quote(claim, PASSAGE, passage.start, passage.end, chance)
+        for claim in ("urgency", "verify")
+    ]
+    if services := _by_model(alone, _likely(alone)):
+        evidence.append(spans.rule("services", "model.service", 1.0))
+    return Verdict(
+        urgency=Urgency.URGENT, verify=True, kind=None, services=services, evidence=evidence
+    )
+
+
 def _likely(case: Case) -> dict[Service, float]:
     """Return the chance that the model gives each emergency service."""
     return {Service(one): chance for one, chance in _chances(case, "service").items()}
@@ -288,11 +341,13 @@ def _calm(case: Case, chosen: Weighed | None) -> Verdict:
 
     A human looks all the same at what is told of today, and at what people would dispute.
     """
-    spans = case.spans
+    spans, passage, settings = case.spans, case.passage, case.rulebook.settings
     if dated := _dated(case):
         return _found(case, dated, Urgency.URGENT)
+    if passage and passage.chance >= settings.model_passage:
+        return _within(case, passage)
     disputed = _chances(case, "unclear").get("unclear", 0.0)
-    verify = disputed >= case.rulebook.settings.model_disputed
+    verify = disputed >= settings.model_disputed and not _cleared(case)
     evidence = _against(case) if chosen is None else _why(chosen, spans)
     services = chosen.kind.services if chosen else ()
     if chosen and services:

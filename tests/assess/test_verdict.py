@@ -95,18 +95,72 @@ def test_of_a_few_characters_the_model_is_not_asked(told: Told) -> None:
     assert state(told(-9.0, "着火了")) == CALLED
 
 
-@pytest.mark.parametrize(("length", "expected"), [(100, CALLED), (200, SHOWN)])
+@pytest.mark.parametrize(
+    ("logit", "length", "expected"),
+    [
+        (-9.0, 100, CALLED),
+        (-4.0, 200, SHOWN),  # somewhere in a long text that the model finds calm
+        (-9.0, 200, CALM),  # … and in one that it is certain of, as a whole and in every passage
+    ],
+)
 def test_a_cry_inside_a_letter_needs_the_model(
-    told: Told, length: int, expected: tuple[Urgency, bool]
+    told: Told, logit: float, length: int, expected: tuple[Urgency, bool]
 ) -> None:
-    """Somewhere in a long text that the model is certain of, it goes to a human instead."""
-    assert state(told(-9.0, "甲" * length + "救命啊")) == expected
+    """What is grave in a short message stands; in a letter it may be a figure of speech."""
+    assert state(told(logit, "甲" * length + "救命啊")) == expected
+
+
+#: What a letter is made of: a sentence about each of twenty-two things, none like another.
+CALM_THINGS = [one * 2 for one in "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥"]
+LETTER = [thing + "这件事情反映了很多次还没有下文" * 6 + "。" for thing in CALM_THINGS]
+
+
+@pytest.fixture
+def letters(small: Small, tmp_path: Path) -> Callable[[str], Judged]:
+    """Judge a text with a model that knows one grave thing, and the calm ones of a letter."""
+
+    def judge(text: str) -> Judged:
+        artefact = Artefact(
+            card={"version": "m"},
+            heads=(
+                Head(name="emergency", labels=("emergency",), bias=(-4.5,)),
+                Head(name="service", labels=("119", "120"), bias=(-1.0, 1.0)),
+            ),
+            grams=("喊不应", *CALM_THINGS),
+            norms=(1.0,) * (1 + len(CALM_THINGS)),
+            weights=((12.0, 0.0, 0.0), *(((-1.0, 0.0, 0.0),) * len(CALM_THINGS))),
+        )
+        model.save(artefact, tmp_path / "a.model")
+        rulebook = structs.replace(small(""), model=model.load(tmp_path / "a.model"))
+        return assess(text, text, rulebook)
+
+    return judge
+
+
+@pytest.mark.parametrize("at", [0, 7, 22])
+def test_a_letter_is_read_passage_by_passage(letters: Callable[[str], Judged], at: int) -> None:
+    """What would be an emergency alone is shown with its passage, wherever it stands."""
+    text = "".join([*LETTER[:at], "隔壁那位喊不应了。", *LETTER[at:]])
+    judged = letters(text)
+    assert (state(judged), judged.services) == (SHOWN, ("120",))
+    why = next(item for item in judged.evidence if item.claim == "verify")
+    assert why.rule == "model.passage"
+    assert "喊不应" in text[why.start : why.end]
+    assert why.end - why.start <= 180
+    assert state(letters("".join(LETTER))) == CALM
+
+
+def test_what_a_passage_says_is_never_cleared(letters: Callable[[str], Judged]) -> None:
+    """A cry for help in a letter counts where its own passage is doubtful, not as one of many."""
+    calm = "".join(LETTER)
+    assert state(letters(calm + "救命啊")) == CALM
+    assert state(letters(calm + "喊不应,救命啊")) == SHOWN
 
 
 def test_what_people_dispute_is_shown(small: Small, tmp_path: Path) -> None:
     """Though lexicon and model call nothing, and with the reason."""
     heads = (
-        Head(name="emergency", labels=("emergency",), bias=(-9.0,)),
+        Head(name="emergency", labels=("emergency",), bias=(-5.0,)),
         Head(name="unclear", labels=("unclear",), bias=(-3.0,)),
     )
     artefact = Artefact(
