@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.desks.liaison import Figures, figures
+from gateway.line import STALLED_S
 from gateway.metrics import Metrics
 from gateway.store.base import Store
 from normalizer.errors import StoreError
@@ -21,8 +22,6 @@ log = logging.getLogger(__name__)
 _FAILING_S = 30.0
 #: Seconds for which the store is waited for before it is told to be down.
 _ANSWER_S = 5.0
-#: A batch that takes longer than this takes a disk that is gone.
-_STALLED_S = 10.0
 #: How often parts that keep no time of their own are looked at.
 _LOOK_S = 5.0
 
@@ -140,7 +139,7 @@ class Health:
             self._failed = None
         if why is None and self._failed:
             why = self._failed[1]
-        if why is None and self._store.stalled_s() > _STALLED_S:
+        if why is None and self._store.stalled_s() > STALLED_S:
             why = "the writer hangs: the disk, or its process, does not answer"
         self._set_store(why)
         return counts

@@ -29,6 +29,11 @@ PATIENCE_S = 0.004
 #: More than this waiting means that the engine does not keep up; the rest is turned away at once.
 MOST_WAITING = 20_000
 
+#: An engine that is busy with one batch for so long does not answer: whoever asks is told at once,
+#: so that a citizen in danger is not left waiting for an answer that nobody can give.
+STALLED_S = 10.0
+_STALLED = "the store has not answered for {:.0f} s; nothing was written"
+
 #: Results in order, and what went wrong by position.
 Answers = tuple[Sequence[Any], dict[int, str]]
 
@@ -83,6 +88,7 @@ class Line:
         self._scheduled = False
         self._engine: Engine | None = None
         self._closed = False
+        self._stalling: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -100,10 +106,12 @@ class Line:
                 `PATIENCE_S` have passed.
 
         Raises:
-            StoreError: The store is closed, or too much waits already.
+            StoreError: The store is closed or does not answer, or too much waits already.
         """
         if self._closed or self._engine is None:
             raise StoreError("the store is closed")
+        if self.oldest_s >= STALLED_S:
+            raise StoreError(_STALLED.format(self.oldest_s))
         # What is urgent has room of its own: no ordinary flood turns an emergency away.
         if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
             raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
@@ -154,8 +162,21 @@ class Line:
                 self._under_way.pop()
                 self._began.pop()
                 self._fail(asked, "there is nobody to ask")
+        if self._began and self._stalling is None:
+            self._stalling = self._loop.call_later(STALLED_S - self.oldest_s, self._look)
         if not self._under_way and not any(self._patient.values()):
             self._idle.set()
+
+    def _look(self) -> None:
+        """Turn away what waits behind a batch that does not end; nothing of it was begun."""
+        self._stalling = None
+        if self.oldest_s >= STALLED_S:
+            lines = (self._urgent, self._waiting, *self._patient.values())
+            self._fail(chain.from_iterable(lines), _STALLED.format(self.oldest_s))
+            for line in lines:
+                line.clear()
+        elif self._began:
+            self._stalling = self._loop.call_later(STALLED_S - self.oldest_s, self._look)
 
     def _has_urgent(self) -> bool:
         """Return whether something is to be sent that may go on top of what is under way."""

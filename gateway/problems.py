@@ -102,7 +102,8 @@ def problem_of(error: GatewayError, *, unauthorized: int = 403) -> web.Response:
     if isinstance(error, StoreError):
         return problem(
             status,
-            "nothing was stored; please send it again in a moment",
+            "this may not have been stored; send it again in a moment, with the same key if it has one. "
+            "If somebody is in danger, call 110, 119, 120 or 122 now",
             headers={"Retry-After": "5"},
         )
     return problem(status, str(error))

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.acceptance.http import Client
+from gateway.line import STALLED_S
+from tests.acceptance.http import Answer, Client
 from tests.acceptance.office import BackOffice, Push, accept
 from tests.acceptance.polling import eventually
 from tests.acceptance.process import Gateway, write_config
@@ -159,3 +160,34 @@ def _came(office: BackOffice, number: str, before: int) -> bool:
     """Return whether a ticket was pushed, and taken, behind so many pushes."""
     kind = "hotline.ticket.accepted"
     return any(p.subject == number and p.type == kind for p in office.pushes[before:])
+
+
+async def test_a_server_that_hangs_keeps_no_citizen_waiting(
+    nodes: tuple[Node, Node], postgres: PostgresServer
+) -> None:
+    """Turned away within seconds, with the number to dial; afterwards all goes on."""
+    citizen = nodes[0].citizen
+
+    async def file(text: str) -> Answer:
+        return await citizen.post("/api/v1/requests", json={"text": text, "phone": phone()})
+
+    assert (await file("埇桥区人民路1号门口的路灯坏了")).status == 201
+    postgres.pause()
+    try:
+        begun = asyncio.create_task(file("埇桥区人民路2号门口的路灯坏了"))
+        await asyncio.sleep(0.5)
+        behind = await asyncio.wait_for(file(FIRE), STALLED_S + 3)
+        later = await asyncio.wait_for(file(FIRE), 1)
+    finally:
+        postgres.resume()
+    for answer in (behind, later):
+        assert answer.status == 503
+        assert "call 110, 119, 120 or 122 now" in answer.json["detail"]
+    assert (await begun).status in (201, 503)  # its batch was under way: the server tells its fate
+
+    async def taken() -> str | None:
+        answer = await file(FIRE)
+        return answer.json["number"] if answer.status == 201 else None
+
+    number = await eventually(taken, "an emergency afterwards", 10)
+    assert (await listed(nodes[1], "120", number))["reports"] == [number]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway import line as line_module
 from gateway.line import ANSWERED_AT_ONCE, MOST_IN_BATCH, MOST_WAITING, PATIENCE_S, Line
 from normalizer.errors import StoreError
 
@@ -202,6 +203,34 @@ async def test_an_overload_is_turned_away(engine: Held) -> None:
     while engine.under_way:
         engine.answer()
     assert await waiting[-1] == "now"
+
+
+async def test_an_engine_that_does_not_answer_keeps_nobody_waiting(
+    engine: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits behind a batch that does not end is turned away, who asks later at once."""
+    monkeypatch.setattr(line_module, "STALLED_S", 0.05)
+    begun = engine.line.ask("begun")
+    await turn()
+    behind = [
+        engine.line.ask("emergency", urgent=True),
+        engine.line.ask("ordinary"),
+        engine.line.ask("outcome", patient=True),
+    ]
+    for future in behind:
+        with pytest.raises(StoreError, match="has not answered"):
+            await asyncio.wait_for(future, 1.0)
+    with pytest.raises(StoreError, match="nothing was written"):
+        engine.line.ask("later", urgent=True)
+    assert not begun.done()  # its fate is the engine's to tell
+    engine.answer()
+    assert await begun == "begun"
+    again = engine.line.ask("again")
+    await turn()
+    assert engine.batches == [["begun"], ["again"]]
+    engine.answer()
+    assert await again == "again"
+    await engine.line.close()
 
 
 async def test_a_lost_batch_fails_and_the_next_one_goes(engine: Held) -> None:
