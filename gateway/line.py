@@ -108,13 +108,8 @@ class Line:
         Raises:
             StoreError: The store is closed or does not answer, or too much waits already.
         """
-        if self._closed or self._engine is None:
-            raise StoreError("the store is closed")
-        if self.oldest_s >= STALLED_S:
-            raise StoreError(_STALLED.format(self.oldest_s))
-        # What is urgent has room of its own: no ordinary flood turns an emergency away.
-        if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
-            raise StoreError(f"{MOST_WAITING} changes wait for the disk; try again later")
+        if refusal := self._refusal(urgent=urgent):
+            raise StoreError(refusal)
         future: asyncio.Future[Any] = self._loop.create_future()
         if patient:
             self._idle.clear()
@@ -132,6 +127,17 @@ class Line:
                 self._scheduled = True
                 self._loop.call_soon(self._send)
         return future
+
+    def _refusal(self, *, urgent: bool) -> str:
+        """Return why nothing can be asked now, empty where it can."""
+        if self._closed or self._engine is None:
+            return "the store is closed"
+        if self.oldest_s >= STALLED_S:
+            return _STALLED.format(self.oldest_s)
+        # What is urgent has room of its own: no ordinary flood turns an emergency away.
+        if len(self._urgent if urgent else self._waiting) >= MOST_WAITING:
+            return f"{MOST_WAITING} changes wait for the disk; try again later"
+        return ""
 
     @property
     def oldest_s(self) -> float:
