@@ -184,9 +184,11 @@ def judge(text: str, folded: str, rulebook: Rulebook, title: str | None = None) 
 
 
 def _with_the_senders_word(judged: Judged, inbound: Inbound) -> Judged:
-    """Let the type that the citizen chose stand, and mark what nobody could read."""
+    """Let the type and domain that the citizen chose stand, and mark what nobody could read."""
     if inbound.type is not None:
         judged = msgspec.structs.replace(judged, type=inbound.type)
+    if inbound.domain is not None:
+        judged = msgspec.structs.replace(judged, domain=inbound.domain)
     if inbound.undecodable:
         why = Evidence(claim="verify", rule="undecodable", text="", start=0, end=0, weight=1.0)
         urgency = Urgency.URGENT if judged.urgency is Urgency.NORMAL else judged.urgency
