@@ -18,7 +18,7 @@ from channels.base import Request
 from channels.web.codec import inbound
 from channels.web.submission import Submission, check_form
 from normalizer.errors import FieldError, Malformed, Oversized
-from normalizer.schema import Domain, Inbound
+from normalizer.schema import Domain, Inbound, RequestType
 
 #: Our fields that a client gives as ``attribute[…]``, in the order of the service definition.
 ATTRIBUTES: Final = (
@@ -45,6 +45,8 @@ _MEMBER: Final = {
 }
 _URL = re.compile(r"https?://[^\s<>\"\x00-\x1f\x7f]+\Z", re.IGNORECASE)
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_TYPES: Final = tuple(RequestType)
+_DOMAINS: Final = tuple(Domain)
 #: What XML 1.0 (§2.2) cannot hold, however it is written.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: The specification's own names of what `Submission` calls otherwise.
@@ -171,6 +173,25 @@ def seen(
         domain=domain,
         digest=hashlib.sha256(chosen).hexdigest(),
         raw_type="application/x-www-form-urlencoded",
+    )
+
+
+def chosen(raw: bytes) -> tuple[RequestType | None, Domain | None]:
+    """Return the type and the domain that the citizen chose in what the web channel kept of them.
+
+    Args:
+        raw: A JSON document, or a form's fields as one, of either interface.
+    """
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None, None
+    kind = fields.get("attribute[type]") or fields.get("type")
+    # A client of the other interface may send members that it does not know.
+    domain = None if "text" in fields else fields.get("service_code")
+    return (
+        RequestType(kind) if kind in _TYPES else None,
+        Domain(domain) if domain in _DOMAINS and domain != Domain.OTHER else None,
     )
 
 

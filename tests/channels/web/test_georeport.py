@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from channels.base import Request
 from channels.web.codec import inbound
-from channels.web.georeport import UnknownService, encode, read, seen
+from channels.web.georeport import UnknownService, chosen, encode, read, seen
 from channels.web.submission import Submission
 from normalizer.errors import FieldError, Malformed, Oversized
 from normalizer.schema import Domain, RequestType
@@ -148,6 +148,25 @@ def test_a_repeat_to_another_service_is_no_repeat() -> None:
     submission, _ = taken()
     same = [seen(submission, d, pushed(LEAST), NOW, "portal").digest for d in (None, Domain.LABOUR)]
     assert len({*same, inbound(submission, pushed(LEAST), NOW, "portal").digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "domain"),
+    [
+        (b'{"text":"x","type":"praise"}', RequestType.PRAISE, None),
+        (b'{"text":"x","type":"","service_code":"market"}', None, None),
+        (b'{"description":"x","service_code":"market"}', None, Domain.MARKET),
+        (b'{"service_code":"other","attribute[type]":"help"}', RequestType.HELP, None),
+        (b'{"type":["praise"],"service_code":7}', None, None),
+        (b"\xff", None, None),
+        (b"", None, None),
+    ],
+)
+def test_what_the_citizen_chose_is_found_again(
+    raw: bytes, kind: RequestType | None, domain: Domain | None
+) -> None:
+    """Of what was kept, by either interface; nothing is read into what is no choice."""
+    assert chosen(raw) == (kind, domain)
 
 
 DOCUMENT: dict[str, Any] = {
