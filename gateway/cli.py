@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _evaluate(commands, config)
     _train(commands, config)
     _deadletter(commands, config)
+    _routes(commands)
     bench = commands.add_parser("bench", help="measure the gateway on this machine")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     bench.add_argument("--seconds", type=float, default=5.0, help="length of one measured run")
@@ -116,6 +117,32 @@ def _deadletter(
     discard = actions.add_parser("discard", parents=[config], help="give one up, with a reason")
     discard.add_argument("id", metavar="ID")
     discard.add_argument("--why", required=True, metavar="TEXT")
+
+
+def _routes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = commands.add_parser("routes", help="try routes on stored tickets")
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+    diff = actions.add_parser("diff", help="which tickets would go elsewhere by another file")
+    diff.add_argument(
+        "--config", type=Path, required=True, metavar="NEW", help="the other configuration file"
+    )
+    diff.add_argument(
+        "--in-force",
+        type=Path,
+        metavar="FILE",
+        help="the configuration whose store is read (default: ./config/gateway.yaml, else NEW)",
+    )
+    diff.add_argument(
+        "--last", type=_count, default=1000, metavar="N", help="how many tickets (default: 1000)"
+    )
+    diff.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _count(words: str) -> int:
+    """Return a number from 1 up. Raises `ValueError` for any other words, as argparse wants it."""
+    if (number := int(words)) < 1:
+        raise ValueError
+    return number
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,20 +16,28 @@ from gateway.judge.assess import assess
 from gateway.judge.rulebook import Rulebook
 from gateway.limits import limits
 from gateway.route import Router
+from normalizer.content import title_of
 from normalizer.gazetteer import Gazetteer
 from normalizer.normalize import Context, Normalized, normalize
 from normalizer.schema import (
     ChannelRef,
+    Decision,
+    Domain,
     Evidence,
     Inbound,
     Judged,
     Limits,
+    RequestType,
     RouteTaken,
     Ticket,
     Urgency,
 )
+from normalizer.text import fold
 
 log = logging.getLogger(__name__)
+
+#: The rule of the evidence that nobody could read a message.
+UNDECODABLE = "undecodable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,9 @@ def _composed(
     ticket_id: str,
 ) -> Composed:
     judged, judge_s = verdict
-    judged = _with_the_senders_word(judged, inbound)
+    judged = _with_the_senders_word(
+        judged, inbound.type, inbound.domain, undecodable=inbound.undecodable
+    )
     return Composed(
         ticket=_ticket(ticket_id, inbound, seen, judged, rules),
         folded=seen.folded,
@@ -183,14 +193,47 @@ def judge(text: str, folded: str, rulebook: Rulebook, title: str | None = None) 
         )
 
 
-def _with_the_senders_word(judged: Judged, inbound: Inbound) -> Judged:
-    """Let the type that the citizen chose stand, and mark what nobody could read."""
-    if inbound.type is not None:
-        judged = msgspec.structs.replace(judged, type=inbound.type)
-    if inbound.undecodable:
-        why = Evidence(claim="verify", rule="undecodable", text="", start=0, end=0, weight=1.0)
+def _with_the_senders_word(
+    judged: Judged, kind: RequestType | None, domain: Domain | None, *, undecodable: bool
+) -> Judged:
+    """Let the type and domain that the citizen chose stand, and mark what nobody could read."""
+    if kind is not None:
+        judged = msgspec.structs.replace(judged, type=kind)
+    if domain is not None:
+        judged = msgspec.structs.replace(judged, domain=domain)
+    if undecodable:
+        why = Evidence(claim="verify", rule=UNDECODABLE, text="", start=0, end=0, weight=1.0)
         urgency = Urgency.URGENT if judged.urgency is Urgency.NORMAL else judged.urgency
         judged = msgspec.structs.replace(
             judged, urgency=urgency, verify=True, evidence=(*judged.evidence, why)
         )
     return judged
+
+
+def reconsider(
+    ticket: Ticket, rules: Rules, kind: RequestType | None = None, domain: Domain | None = None
+) -> tuple[Judged, Decision, RouteTaken]:
+    """Return what a stored ticket would be judged, decided and routed under these rules.
+
+    Its words, place and requester are those that were stored: they are facts of the message.
+
+    Args:
+        ticket: As stored.
+        rules: Of any configuration.
+        kind: The type that the citizen chose, None where they chose none.
+        domain: Likewise.
+    """
+    text, title = ticket.content.text, ticket.content.title
+    folded = fold(text)
+    judged = judge(text, folded, rules.rulebook, None if title == title_of(text) else title)
+    unread = any(why.rule == UNDECODABLE for why in ticket.evidence)
+    judged = _with_the_senders_word(judged, kind, domain, undecodable=unread)
+    route = rules.router.plan(
+        channel=ticket.channel,
+        requester=ticket.requester,
+        place=ticket.place,
+        judged=judged,
+        folded=folded,
+        received_at=ticket.received_at.astimezone(rules.zone),
+    )
+    return judged, decide(folded, judged, rules.pack), route

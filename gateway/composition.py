@@ -44,6 +44,7 @@ from gateway.metrics import Metrics
 from gateway.outbox.destination import Outlet
 from gateway.outbox.dispatch import Dispatcher
 from gateway.portal import api as citizen_api
+from gateway.portal import open311
 from gateway.portal import pages as citizen_pages
 from gateway.portal.citizen import Citizen
 from gateway.portal.openid import Authorizer, OpenIds
@@ -290,7 +291,9 @@ def _application(
     office: BackOffice,
 ) -> web.Application:
     force = base.force
-    app = web.Application(client_max_size=http.JSON_BYTES, middlewares=[http.middleware(front)])
+    app = web.Application(
+        client_max_size=http.JSON_BYTES, middlewares=[open311.errors, http.middleware(front)]
+    )
     app.add_routes(http.routes(front))
     app.add_routes(citizen_api.routes(citizen, front.remote))
     app.add_routes(backoffice.routes(office))
@@ -314,8 +317,20 @@ def _application(
         app.add_routes(known.routes())
         portal = _portal(base, front, citizen, known)
         app.add_routes(citizen_pages.routes(portal))
+        app.add_routes(open311.routes(_open311(base, portal)))
         front.page_missing = lambda request: failure(portal.views, request, 404)
     return app
+
+
+def _open311(base: Base, portal: Portal) -> open311.Open311:
+    force = base.force
+    return open311.Open311(
+        portal=portal,
+        store=base.store,
+        name=base.loaded.settings.instance.name,
+        url=base.public.url,
+        urgent=lambda text: sounds_urgent(text, force.rules.rulebook),
+    )
 
 
 def _portal(base: Base, front: http.Front, citizen: Citizen, known: OpenIds) -> Portal:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
+from channels.web.georeport import UnknownService
 from normalizer.errors import (
     ChannelError,
     Conflict,
@@ -23,6 +24,7 @@ from normalizer.errors import (
 #: signed JSON interfaces and 403 on carriers' pushes (contract section 5).
 STATUS: tuple[tuple[type[GatewayError], int], ...] = (
     (Unauthorized, 403),
+    (UnknownService, 404),
     (Malformed, 400),
     (Oversized, 413),
     (Conflict, 422),
@@ -90,9 +92,20 @@ def decoding_of(error: Exception) -> Malformed:
     )
 
 
+def problem_of_fields(errors: Sequence[FieldError]) -> web.Response:
+    """Return the problem document of everything that is wrong with one request, at least one."""
+    first, *rest = errors
+    told = [{"field": error.field, "detail": error.detail} for error in rest]
+    return problem(_status_of(first), first.detail, field=first.field, errors=told)
+
+
+def _status_of(error: GatewayError) -> int:
+    return next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+
+
 def problem_of(error: GatewayError, *, unauthorized: int = 403) -> web.Response:
     """Return the problem document of one of our errors."""
-    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    status = _status_of(error)
     if isinstance(error, Unauthorized):
         return problem(unauthorized, str(error))
     if isinstance(error, FieldError):

@@ -164,3 +164,29 @@ _FORMS: tuple[tuple[Callable[[str], object], Callable[[str], str]], ...] = (
     (re.compile(r"\d{13,}").fullmatch, lambda digits: "****" + digits[-4:]),
     (lambda _: True, lambda digits: digits[:3] + "****"),
 )
+
+# For the public --------------------------------------------------------------------------------
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+#: How citizens tell their names. What is hidden beside a name, a verb for example, is a small loss.
+_NAMED = re.compile(
+    rf"(我(?:的名字)?叫|我的?姓名|(?<![{_HAN}])姓名|联系人|本人姓名?)([是为:： ]{{0,3}})[{_HAN}·]{{2,4}}"
+)
+_NUMERAL = "[0-9A-Za-z一二三四五六七八九十百]"
+#: What tells one home from others of a building.
+_HOME = re.compile(
+    rf"{_NUMERAL}{{1,5}}(?:单元|室|户(?!口|籍)|房间|号房)"
+    r"|(?<=[栋幢座楼])\d{1,2}(?:-\d{1,4}){1,2}(?!\d)"
+)
+
+
+def for_the_public(text: str, name: str | None = None) -> str:
+    """Return ``text`` as `mask` does, without the homes and the names that it tells.
+
+    Args:
+        text: A citizen's words, or an address.
+        name: Of the citizen; hidden wherever it stands, where it has two characters or more.
+    """
+    shown = _HOME.sub("*", mask(text))
+    shown = _NAMED.sub(r"\1\2**", shown)
+    return shown.replace(name, "**") if name is not None and len(name) > 1 else shown

@@ -287,14 +287,14 @@ class Inbound(Value, frozen=True, kw_only=True):
     received_at: datetime  #: our clock
     raw: bytes  #: evidence, bit-exact
     raw_type: str  #: media type of ``raw``
-    #: What repeats are known by within (channel, account); None where two equal messages are
-    #: two acts, as with web requests that carry no idempotency key.
+    #: What repeats are known by within (channel, account); None: two equal messages are two acts.
     key: str | None = None
     key_name: str = "id"  #: what the sender calls ``key``, for errors
     digest: str = ""  #: of the content, to tell a repeat from a reuse of the key
     requester: Requester = Requester()
     title: str | None = None
     type: RequestType | None = None  #: what the citizen chose
+    domain: Domain | None = None  #: as ``type``
     place: Place = Place()
     attachments: tuple[Attachment, ...] = ()
     sent_at: datetime | None = None  #: the carrier's clock; None when not given

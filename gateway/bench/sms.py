@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from gateway.bench.centre import Centre
 from gateway.bench.peers import NOWHERE, SECRET, Server, start
 from gateway.loopback import free_port
+from gateway.peers.centre import Centre
 
 _PATH = "bench-path-that-nobody-guesses"
 _CONFIG = """\

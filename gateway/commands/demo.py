@@ -20,12 +20,12 @@ from gateway.commands.serve import run_loop
 from gateway.demo.cast import cast, configuration, started
 from gateway.demo.peers import LoopbackOffice, new_secret
 from gateway.demo.performance import answered, perform
-from gateway.demo.reading import code_in
 from gateway.demo.story import Peer
 from gateway.demo.table import folded, table
 from gateway.demo.verdict import Run, faults
 from gateway.demo.wechat import WeChat
 from gateway.loopback import free_port
+from gateway.peers.answers import code_in
 
 #: Where the pages are if nobody says otherwise and nobody else is there.
 _PORT = 8345

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from gateway.demo.photo import PHOTO
 from gateway.demo.reading import sent
 from gateway.demo.story import Scene, Sent
+from gateway.peers.portal import Told, by_form, by_json
 
 
 class Web:
@@ -29,21 +29,13 @@ class Web:
 
     async def play(self, scene: Scene) -> Sent:
         """Send, under a key by which a repeat would be known."""
-        key = {"Idempotency-Key": secrets.token_hex(16)}
-        return await self._sent(scene, json={"text": scene.text, **scene.more}, headers=key)
+        fields, key = {"text": scene.text, **scene.more}, secrets.token_hex(16)
+        began = time.perf_counter()
+        async with aiohttp.ClientSession() as session:
+            return seen(scene, began, await by_json(session, self._gateway, fields, key))
 
     async def stop(self) -> None:
         """Let go of nothing."""
-
-    async def _sent(self, scene: Scene, **request: object) -> Sent:
-        url = f"{self._gateway}/api/v1/requests"
-        async with aiohttp.ClientSession() as session:
-            began = time.perf_counter()
-            async with session.post(url, **request) as answer:  # type: ignore[arg-type]  # aiohttp's own keywords
-                document = await answer.json(content_type=None)
-        if answer.status != 201:
-            return sent(scene, began, f"HTTP {answer.status}")
-        return sent(scene, began, document["message"], document["number"])
 
 
 class Form(Web):
@@ -57,9 +49,15 @@ class Form(Web):
 
     async def play(self, scene: Scene) -> Sent:
         """Send as a browser does."""
-        form = aiohttp.FormData()
-        for name, value in {"text": scene.text, **scene.more}.items():
-            form.add_field(name, value)
-        if scene.photo:
-            form.add_field("files", PHOTO, filename=scene.photo, content_type="image/jpeg")
-        return await self._sent(scene, data=form)
+        fields = {"text": scene.text, **scene.more}
+        began = time.perf_counter()
+        async with aiohttp.ClientSession() as session:
+            told = await by_form(session, self._gateway, fields, photo=scene.photo)
+        return seen(scene, began, told)
+
+
+def seen(scene: Scene, began: float, told: Told) -> Sent:
+    """Return a scene whose citizen has this answer now."""
+    if not told.number:
+        return sent(scene, began, f"HTTP {told.status}")
+    return sent(scene, began, told.words, told.number)

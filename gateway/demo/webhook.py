@@ -1,17 +1,16 @@
 """A partner platform that signs what its users wrote (Standard Webhooks)."""
 
-import json
 import secrets
 import time
 from collections.abc import Mapping
 
 import aiohttp
 
-from channels.webhook.codec import key_of, signed_headers
 from gateway.clock import SystemClock
 from gateway.demo.peers import new_secret
-from gateway.demo.reading import sent
 from gateway.demo.story import Scene, Sent
+from gateway.demo.web import seen
+from gateway.peers.portal import by_push
 
 
 class Partner:
@@ -35,17 +34,11 @@ class Partner:
         """Push one message, signed."""
         id_ = secrets.token_hex(12)
         message = {"id": id_, "from": f"u-{id_[:8]}", "text": scene.text, **scene.more}
-        body = json.dumps(message).encode()
-        headers = signed_headers((key_of(self._secret),), id_, SystemClock().now(), body)
-        headers["Content-Type"] = "application/json"
         url = f"{self._gateway}/channels/webhook/partner"
+        began = time.perf_counter()
         async with aiohttp.ClientSession() as session:
-            began = time.perf_counter()
-            async with session.post(url, data=body, headers=headers) as answer:
-                document = await answer.json(content_type=None)
-        if answer.status != 202:
-            return sent(scene, began, f"HTTP {answer.status}")
-        return sent(scene, began, document["message"], document["number"])
+            told = await by_push(session, url, self._secret, message, SystemClock().now())
+        return seen(scene, began, told)
 
     async def stop(self) -> None:
         """Let go of nothing."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from channels.wechat.simulator.platform import Platform
 from channels.wechat.simulator.pusher import Account, Pusher, members
-from gateway.demo.photo import PHOTO
 from gateway.demo.reading import sent, waited
 from gateway.demo.story import Scene, Sent
+from gateway.peers.photo import PHOTO
 
 _APP_ID = "wx5823bf96d3bd56c7"
 

@@ -240,8 +240,8 @@ class Store(Protocol):
         """32 octets made when the store was, for query codes and signed links."""
         ...
 
-    async def known(self, channel: str, account: str, key: str) -> bool:
-        """Return whether a ticket was made of the message with this key."""
+    async def known(self, channel: str, account: str, key: str) -> str | None:
+        """Return the number of the ticket that was made of the message with this key."""
         ...
 
     def stalled_s(self) -> float:
@@ -273,6 +273,15 @@ class Store(Protocol):
 
     async def numbered(self, day: str, after: str | None, limit: int) -> list[StoredTicket]:
         """Return tickets of a day, ``YYYYMMDD``, by number, behind the number ``after``."""
+        ...
+
+    async def newest(
+        self, day: str, before: str | None, limit: int, *, public: bool = False
+    ) -> list[StoredTicket]:
+        """Return tickets of a day, ``YYYYMMDD``, and of those before it, by number, newest first.
+
+        Behind the number ``before``; ``public``: only what citizens agreed to have published.
+        """
         ...
 
     async def conversation(

@@ -174,8 +174,8 @@ class LinedStore(ABC):
         """Return the ticket with this number."""
         return await self._read(lambda reader: reader.ticket(number), urgent=urgent)
 
-    async def known(self, channel: str, account: str, key: str) -> bool:
-        """Return whether a ticket was made of the message with this key."""
+    async def known(self, channel: str, account: str, key: str) -> str | None:
+        """Return the number of the ticket that was made of the message with this key."""
         return await self._read(lambda reader: reader.known(channel, account, key), urgent=True)
 
     def stalled_s(self) -> float:
@@ -195,6 +195,14 @@ class LinedStore(ABC):
         found = parse(after) if after is not None else None
         count = found[1] if found else 0
         return await self._read(lambda reader: reader.numbered(int(day), count, limit))
+
+    async def newest(
+        self, day: str, before: str | None, limit: int, *, public: bool = False
+    ) -> list[StoredTicket]:
+        """Return tickets of a day, ``YYYYMMDD``, and of those before it, by number, newest first."""
+        found = parse(before) if before is not None else None
+        at, count = (int(found[0]), found[1]) if found else (int(day), 0)
+        return await self._read(lambda reader: reader.newest(at, count, limit, public=public))
 
     async def conversation(
         self, channel: str, account: str, thread: str, since: datetime, *, urgent: bool = False

@@ -147,6 +147,12 @@ class Reader(ABC):
         first = day * SPAN
         return self._tickets(self._rows("tickets_numbered", first + after, first + SPAN, limit))
 
+    def newest(self, day: int, before: int, limit: int, *, public: bool) -> list[StoredTicket]:
+        """Return tickets of a day below a count (0: all) and of the days before it, newest first."""
+        below = day * SPAN + before if before else (day + 1) * SPAN
+        name = "public_before" if public else "tickets_before"
+        return self._tickets(self._rows(name, below, limit))
+
     def conversation(
         self, channel: str, account: str, thread: str, since: int
     ) -> list[StoredTicket]:
@@ -154,9 +160,10 @@ class Reader(ABC):
         of = (channel, account, thread)
         return self._tickets(self._rows("tickets_of_thread", *of, since, MOST_EARLIER))
 
-    def known(self, channel: str, account: str, key: str) -> bool:
-        """Return whether a ticket was made of the message with this key."""
-        return bool(self._rows("known", channel, account, key))
+    def known(self, channel: str, account: str, key: str) -> str | None:
+        """Return the number of the ticket that was made of the message with this key."""
+        rows = self._rows("known", channel, account, key)
+        return number_of(rows[0][0]) if rows else None
 
     def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""

@@ -131,9 +131,10 @@ class Conversation:
         if any(_is_first(stored, inbound) for stored in earlier):
             return True
         # Only a conversation's newest tickets are at hand.
-        return bool(earlier) and await self._core.store.known(
-            inbound.channel, inbound.account, inbound.key
-        )
+        if not earlier:
+            return False
+        of = (inbound.channel, inbound.account, inbound.key)
+        return await self._core.store.known(*of) is not None
 
     # Further words
 

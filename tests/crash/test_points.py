@@ -18,3 +18,16 @@ async def test_nothing_is_lost_or_doubled_when_killed_at(point: str, tmp_path: P
         async with asyncio.timeout(20):
             assert await process.wait() == -9, "the point was never passed"
         await world.finish()
+
+
+@pytest.mark.parametrize("point", ["add:before", "add:after"])
+async def test_a_request_of_open311_is_stored_once_when_killed_at(
+    point: str, tmp_path: Path
+) -> None:
+    """A client that asks again after a kill gets the one ticket that there is."""
+    async with World(tmp_path, open311=True) as world:
+        process, url = await world.serve(point, "3")
+        await world.flood(url, 0, 4, asyncio.Event())
+        async with asyncio.timeout(20):
+            assert await process.wait() == -9, "the point was never passed"
+        await world.finish()

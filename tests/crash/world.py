@@ -96,10 +96,12 @@ class World:
     Args:
         folder: Where it lives.
         processes: Whether the gateway writes and reads in processes of their own.
+        open311: Whether citizens send by clients of Open311.
     """
 
-    def __init__(self, folder: Path, *, processes: bool = False) -> None:
+    def __init__(self, folder: Path, *, processes: bool = False, open311: bool = False) -> None:
         self.folder = folder
+        self._open311 = open311
         self._with = {
             "writer": "?writer=process" if processes else "",
             "reading": "true" if processes else "false",
@@ -167,16 +169,21 @@ class World:
         """Send an act once; True if it was answered."""
         try:
             async with session.post(
-                f"{url}/api/v1/requests",
-                json={"text": citizen.text},
-                headers={"Idempotency-Key": citizen.key},
+                **self._request(url, citizen.text), headers={"Idempotency-Key": citizen.key}
             ) as answer:
                 document = await answer.json()
                 assert answer.status in (200, 201), document
-                citizen.numbers.append(document["number"])
+                told = document[0]["service_request_id"] if self._open311 else document["number"]
+                citizen.numbers.append(told)
                 return True
         except (aiohttp.ClientError, OSError):
             return False
+
+    def _request(self, url: str, text: str) -> dict[str, Any]:
+        if not self._open311:
+            return {"url": f"{url}/api/v1/requests", "json": {"text": text}}
+        place = {"service_code": "other", "address_string": "汴河路"}
+        return {"url": f"{url}/open311/v2/requests.json", "data": {**place, "description": text}}
 
     async def flood(
         self, url: str, first: int, senders: int, stop: asyncio.Event, pause_s: float = 0.0

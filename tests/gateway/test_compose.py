@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.compose import Rules, compose, judge, message_id
-from normalizer.schema import Inbound, Place, Requester, RequestType, Ticket, Urgency
+from normalizer.schema import Domain, Inbound, Place, Requester, RequestType, Ticket, Urgency
 from tests.gateway.world import COURT, FIRE, LAMP, inbound
 
 
@@ -85,6 +85,7 @@ def test_what_the_citizen_chose_outranks_the_judge(rules: Rules) -> None:
     """Whoever says that it is praise is taken at their word."""
     assert composed(inbound(LAMP), rules).type is not RequestType.PRAISE
     assert composed(inbound(LAMP, type=RequestType.PRAISE), rules).type is RequestType.PRAISE
+    assert composed(inbound(LAMP, domain=Domain.FINANCE), rules).domain is Domain.FINANCE
 
 
 def test_what_nobody_could_read_is_looked_at_by_a_human(rules: Rules) -> None:

@@ -21,12 +21,12 @@ from gateway.demo import cast as casting
 from gateway.demo.cast import configuration, started
 from gateway.demo.peers import Arrival, LoopbackDesk, LoopbackOffice, new_secret
 from gateway.demo.performance import perform
-from gateway.demo.reading import code_in, number_in
 from gateway.demo.story import STORY, Lacking, Scene, Sent
 from gateway.demo.table import columns_of, folded, table
 from gateway.demo.verdict import ACCEPTED, ADDED, Run, faults
 from gateway.demo.web import Web
 from gateway.loopback import free_port
+from gateway.peers.answers import code_in, number_in
 
 ROOT = Path(__file__).parents[2]
 NUMBER = re.compile(r"\d{8}-\d{6}-\d")

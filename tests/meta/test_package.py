@@ -133,7 +133,12 @@ def test_the_lock_files_agree() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["requirements.lock", "requirements-offline-speech.lock", "tests/peers/package-lock.json"],
+    [
+        "requirements.lock",
+        "requirements-offline-speech.lock",
+        "tests/peers/requirements.lock",
+        "tests/peers/package-lock.json",
+    ],
 )
 def test_a_lock_file_names_no_host(name: str) -> None:
     """Whoever installs chooses where packages come from."""

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normalizer.identity import check_digit, find_id_cards, find_identities, find_plates, mask
+from normalizer.identity import (
+    check_digit,
+    find_id_cards,
+    find_identities,
+    find_plates,
+    for_the_public,
+    mask,
+)
 from normalizer.number import make
 
 #: The specimen of GB 11643-1999.
@@ -137,3 +144,20 @@ def test_no_mobile_number_gets_through(before: str, number: str, gap: str, after
     assert not re.search(
         gap.join(("", number[3:7], number[7:])), mask(f"{before} {written} {after}")
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("埇桥区汴河中路18号3单元502室", "埇桥区汴河中路18号**"),
+        ("幸福家园3栋2-501漏水", "幸福家园3栋*漏水"),
+        ("我叫王小明，路灯坏了", "我叫**,路灯坏了"),
+        ("联系人：欧阳娜娜 13800138000", "联系人:** 138****8000"),
+        ("王小明反映路灯坏了", "**反映路灯坏了"),
+        ("三户人家没有户口", "*人家没有户口"),
+        ("2路公交车3天没来，5楼有人看见", "2路公交车3天没来,5楼有人看见"),
+    ],
+)
+def test_the_public_reads_of_no_home_and_no_name(text: str, shown: str) -> None:
+    """What tells one home from others, and who speaks, is hidden beside what `mask` hides."""
+    assert for_the_public(text, "王小明") == shown

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from channels.web.georeport import ATTRIBUTES
 from channels.web.submission import LIMITS, TEXT_LIMIT
 from gateway.portal.page_views import LANGUAGES, load_texts, preferred_language
 from gateway.view import STATUS_AFTER
-from normalizer.schema import EMERGENCY_SERVICES, RequestType, Status
+from normalizer.schema import EMERGENCY_SERVICES, LABELS, Domain, RequestType, Status
 
 ZH, EN = load_texts("zh"), load_texts("en")
 
@@ -57,6 +58,17 @@ def test_every_enumerated_value_has_a_word() -> None:
         }
 
 
+def test_every_service_and_attribute_of_open311_has_its_words() -> None:
+    """A client can show all of them, by the names that the back office knows."""
+    for texts in (ZH, EN):
+        words = texts["open311"]
+        assert set(words["services"]) == set(Domain)
+        assert set(words["attributes"]) == set(ATTRIBUTES)
+        assert set(words["languages"]) == set(LANGUAGES)
+    names = {code: each["name"] for code, each in ZH["open311"]["services"].items()}
+    assert names == {domain.value: LABELS[domain] for domain in Domain}
+
+
 def test_the_texts_tell_the_real_limits() -> None:
     """The numbers in the hints are those that the codec enforces."""
     for texts in (ZH, EN):
@@ -77,7 +89,13 @@ def test_every_text_is_used() -> None:
     folder = files("gateway")
     sources = [
         (folder / f"{name}.py").read_text("utf-8")
-        for name in ("portal/pages", "portal/progress_pages", "portal/routes", "portal/page_views")
+        for name in (
+            "portal/pages",
+            "portal/progress_pages",
+            "portal/routes",
+            "portal/page_views",
+            "portal/open311",
+        )
     ]
     sources += [
         p.read_text("utf-8") for p in (folder / "pages").iterdir() if p.name.endswith(".html")
@@ -96,6 +114,10 @@ def test_every_text_is_used() -> None:
         "failure.",
         "summary.",
         "ticket.done_",
+        "open311.services.",
+        "open311.attributes.",
+        "open311.hints.",
+        "open311.languages.",
     )
     by_name = {
         "ticket.dispatch_by",

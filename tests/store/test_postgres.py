@@ -326,7 +326,7 @@ def test_gateways_that_start_together_make_one_schema(place: PostgresPlace) -> N
         for victim in victims:
             victim.kill()
             victim.communicate()
-    assert place.ask("SELECT version FROM schema_version") == ["2"]
+    assert place.ask("SELECT version FROM schema_version") == ["3"]
     assert isinstance(victims[0], subprocess.Popen)
 
 

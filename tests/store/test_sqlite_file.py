@@ -251,6 +251,8 @@ async def test_the_log_is_copied_back(path: Path) -> None:
         ("read", "next_due", "deliveries_claim"),
         ("read", "deliveries_rare", "deliveries_rare"),
         ("read", "tickets_of_thread", "tickets_thread"),
+        ("read", "tickets_before", "sqlite_autoindex_tickets_1"),
+        ("read", "public_before", "tickets_public"),
         ("read", "events_of", "events_version"),
         ("read", "ladder_next", "incidents_ladder"),
         ("read", "ladder_due", "incidents_ladder"),
@@ -352,6 +354,7 @@ async def test_tickets_of_an_older_store_are_news(tmp_path: Path) -> None:
     connection = apsw.Connection(str(path))
     for thing in ("TABLE watched", "TABLE watch", "INDEX events_told", "INDEX events_rungs"):
         connection.execute(f"DROP {thing}")
+    connection.execute("DROP INDEX tickets_public")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     new = SqliteStore(path)

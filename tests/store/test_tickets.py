@@ -9,7 +9,7 @@ import pytest
 from gateway.store.base import Change, Store
 from normalizer.errors import StoreError
 from normalizer.number import is_number, parse
-from normalizer.schema import Attachment, ChannelRef, Requester, Ticket
+from normalizer.schema import Attachment, ChannelRef, Content, Requester, Ticket
 from tests.store import make
 
 
@@ -282,3 +282,31 @@ async def test_the_store_knows_the_files_that_are_named(store: Store) -> None:
     await store.change(Change(ticket_id=added.id, events=(make.event("added", data=data),)))
     assert await store.attached(hashes) == set(hashes[:3])
     assert await store.attached([]) == set()
+
+
+async def test_the_newest_tickets_come_first(store: Store) -> None:
+    """Tickets of a day and before are paged from the newest to the oldest."""
+    days = ("20261121", "20261122", "20261122", "20261123")
+    numbers = [(await store.add(make.acceptance(number_on=day))).number for day in days]
+    found = await store.newest("20261122", None, 2)
+    assert [stored.number for stored in found] == [numbers[2], numbers[1]]
+    rest = await store.newest("20261122", numbers[1], 2)
+    assert [stored.number for stored in rest] == [numbers[0]]
+    assert await store.newest("20261120", None, 9) == []
+
+
+async def test_only_published_tickets_are_found_as_such(store: Store) -> None:
+    """A citizen's consent counts, and no words that look like it."""
+    sly = Content(title=None, text='"public":true', original='{"public":true}')
+    shown = await store.add(make.acceptance(make.ticket(public=True)))
+    await store.add(make.acceptance(make.ticket(public=False, content=sly)))
+    found = await store.newest("20261122", None, 9, public=True)
+    assert [stored.number for stored in found] == [shown.number]
+
+
+async def test_a_message_is_known_by_its_key(store: Store) -> None:
+    """Who has the key is told the number, of this channel and account alone."""
+    added = await store.add(make.acceptance(key="k"))
+    assert await store.known("web", "portal", "k") == added.number
+    assert await store.known("web", "other", "k") is None
+    assert await store.known("web", "portal", "j") is None

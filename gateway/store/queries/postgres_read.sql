@@ -12,6 +12,11 @@ FROM tickets
 WHERE seq > CASE WHEN ?1::text = '' THEN 0 ELSE (SELECT seq FROM tickets WHERE id = ?1::text) END
 ORDER BY seq LIMIT ?2;
 
+-- name: public_before
+-- By the index of these very octets, see its migration.
+SELECT seq, nr, id, digest, body, at, event, by, text, data, event_key
+FROM tickets WHERE position('\x227075626c6963223a74727565'::bytea IN body) > 0 AND nr < ?1 ORDER BY nr DESC LIMIT ?2;
+
 -- name: events_of
 SELECT stream, seq, version, at, event, by, text, data, key FROM events
 WHERE stream IN (SELECT value::bigint FROM json_array_elements_text(?1::text::json)) ORDER BY stream, version;

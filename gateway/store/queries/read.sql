@@ -8,6 +8,10 @@ FROM tickets WHERE nr = ?1;
 SELECT seq, nr, id, digest, body, at, event, by, text, data, event_key
 FROM tickets WHERE nr > ?1 AND nr < ?2 ORDER BY nr LIMIT ?3;
 
+-- name: tickets_before
+SELECT seq, nr, id, digest, body, at, event, by, text, data, event_key
+FROM tickets WHERE nr < ?1 ORDER BY nr DESC LIMIT ?2;
+
 -- name: tickets_of_thread
 SELECT seq, nr, id, digest, body, at, event, by, text, data, event_key
 FROM tickets
@@ -91,4 +95,4 @@ FROM watched JOIN tickets ON tickets.seq = watched.ticket
 WHERE watched.at <= ?1 ORDER BY watched.at, watched.ticket LIMIT ?2;
 
 -- name: known
-SELECT 1 FROM tickets WHERE channel = ?1 AND account = ?2 AND key = ?3;
+SELECT nr FROM tickets WHERE channel = ?1 AND account = ?2 AND key = ?3;

@@ -12,6 +12,11 @@ FROM tickets
 WHERE seq > CASE WHEN ?1 = '' THEN 0 ELSE (SELECT seq FROM tickets WHERE id = ?1) END
 ORDER BY seq LIMIT ?2;
 
+-- name: public_before
+-- By the index of these very octets, see its migration.
+SELECT seq, nr, id, digest, body, at, event, by, text, data, event_key
+FROM tickets WHERE instr(body, x'227075626c6963223a74727565') > 0 AND nr < ?1 ORDER BY nr DESC LIMIT ?2;
+
 -- name: events_of
 SELECT stream, seq, version, at, event, by, text, data, key FROM events
 WHERE stream IN (SELECT value FROM json_each(?1)) ORDER BY stream, version;

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gateway.bench.centre import Centre
 from gateway.bench.sms import _measured
+from gateway.peers.centre import Centre
 from tests.channels.sms.world import QUICK, Gateway, running, texting
 
 

@@ -18,6 +18,7 @@ from channels.sms.smpp import (
     response,
     short_message_body,
 )
+from gateway.loopback import HOST
 
 _TEXT = "人民路{n}号门口的路灯坏了三盏，晚上一片漆黑，请尽快派人修理。"
 _UTF16 = "utf-16-be"
@@ -29,7 +30,8 @@ class Centre:
 
     window: int = 64
     took: Callable[[Frame], None] = lambda _: None  #: told of every submit_sm
-    port: int = 0
+    host: str = HOST
+    port: int = 0  #: 0: any that is free, told here once it listens
     answered: list[tuple[float, float]] = field(default_factory=list)  #: when, and ms it took
     refused: int = 0
     submitted: int = 0
@@ -42,7 +44,7 @@ class Centre:
     _bound: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
