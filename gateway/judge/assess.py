@@ -7,17 +7,19 @@ weighs every happening under the frames that govern it and by what stands nearby
 """
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
-from gateway.judge.clauses import read
+from gateway.judge.clauses import Reading, read
 from gateway.judge.cues import centre, measure
 from gateway.judge.labels import Label, best
-from gateway.judge.passages import gravest
+from gateway.judge.model import Scores
+from gateway.judge.passages import Passage, gravest
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
 from gateway.judge.verdict import Case, decide
 from gateway.judge.views import joined
-from gateway.judge.weighing import weigh
+from gateway.judge.weighing import Weighed, weigh
 from normalizer.schema import Domain, Evidence, Judged, RequestType, Urgency
 from normalizer.text import fold
 
@@ -48,13 +50,7 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
     reading = read(body, rulebook)
     weighed = weigh(body, reading, rulebook)
     model = rulebook.model
-    scores = passage = None
-    if model and (words := _words(body)):
-        scores = model.score(words, measure(len(body), reading, weighed), centre(weighed))
-        settings = rulebook.settings
-        # Of what is more likely than that as a whole, a human sees every passage anyway.
-        if len(words) > settings.long and scores.emergency < settings.model_doubts:
-            passage = gravest(words, rulebook, model)
+    scores, passage = _asked(body, reading, weighed, rulebook)
     verdict = decide(
         Case(
             body=body,
@@ -85,6 +81,20 @@ def assess(text: str, folded: str, rulebook: Rulebook, title: str | None = None)
         evidence=(*verdict.evidence, *why_type, *why_domain)[:MOST_EVIDENCE],
         version=rulebook.version,
     )
+
+
+def _asked(
+    body: str, reading: Reading, weighed: Sequence[Weighed], rulebook: Rulebook
+) -> tuple[Scores | None, Passage | None]:
+    """Return what the model makes of a text, and of the gravest passage of a long one."""
+    model, settings = rulebook.model, rulebook.settings
+    if model is None or not (words := _words(body)):
+        return None, None
+    scores = model.score(words, measure(len(body), reading, weighed), centre(weighed))
+    # Of what is more likely than that as a whole, a human sees every passage anyway.
+    if len(words) <= settings.long or scores.emergency >= settings.model_doubts:
+        return scores, None
+    return scores, gravest(words, rulebook, model)
 
 
 def _words(body: str) -> str:
