@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any, TypeVar
 
 from gateway.judge.rulebook import Rulebook
-from gateway.judge.terms import Role
 from normalizer.text import fold, normalize_text
 
 T = TypeVar("T")
@@ -20,10 +19,9 @@ _Turn = tuple[bool, int, int]
 
 def sounds_urgent(text: str, rulebook: Rulebook) -> bool:
     """Return whether a letter's beginning or end names a happening: a quick look, no judgement."""
-    ends = f"{text[:LONG_TEXT]}\n{text[-LONG_TEXT:]}"
-    found = rulebook.automaton.find_matches_as_indexes(fold(normalize_text(ends)))
-    roles = {sense.role for hit in found for sense in rulebook.acts[hit[0]][0]}
-    return Role.HAPPENING in roles
+    if len(text) > 2 * LONG_TEXT:
+        text = f"{text[:LONG_TEXT]}\n{text[-LONG_TEXT:]}"
+    return bool(rulebook.alarming.find_matches_as_indexes(fold(normalize_text(text))))
 
 
 class Letters:

@@ -67,6 +67,7 @@ class Rulebook(Value, frozen=True, kw_only=True):
     settings: Settings
     kinds: Mapping[str, Kind]
     automaton: AhoCorasick
+    alarming: AhoCorasick  #: of the plain phrases of happenings alone, for a quick look
     codes: bytes  #: by pattern, in the automaton's order: what it is to a scan
     acts: tuple[Act, ...]  #: likewise
     chains: tuple[Chain, ...]
@@ -113,6 +114,19 @@ def _taught_by_site(model: Model | None, role: Role) -> bool:
     return float(weights.get(role.value, 1.0)) == 0.0
 
 
+def _is_happening(sense: Sense) -> bool:
+    return sense.role is Role.HAPPENING
+
+
+def _automaton(strings: Iterable[str]) -> AhoCorasick:
+    return AhoCorasick(
+        strings,
+        matchkind=MatchKind.Standard,
+        store_patterns=False,
+        implementation=Implementation.ContiguousNFA,
+    )
+
+
 class _Compiler:
     """Collects the phrases of all files; used once."""
 
@@ -147,12 +161,8 @@ class _Compiler:
             version=f"{version}+{model.version}" if model else version,
             settings=self._settings,
             kinds=self._kinds,
-            automaton=AhoCorasick(
-                strings,
-                matchkind=MatchKind.Standard,
-                store_patterns=False,
-                implementation=Implementation.ContiguousNFA,
-            ),
+            automaton=_automaton(strings),
+            alarming=_automaton(self._alarming()),
             codes=bytes(self._code(string) for string in strings),
             acts=tuple(self._act(string) for string in strings),
             chains=tuple(self._chains),
@@ -174,6 +184,11 @@ class _Compiler:
         found = dict.fromkeys(string for table in self._senses.values() for string in table)
         found.update(dict.fromkeys(self._anchors))
         return tuple(sorted(found, key=_word))
+
+    def _alarming(self) -> list[str]:
+        """Return the strings that name a happening by themselves."""
+        shared = self._senses[Role.HAPPENING].items()
+        return [string for string, senses in shared if any(map(_is_happening, senses))]
 
     def _act(self, string: str) -> Act:
         places = dict.fromkeys(self._anchors.get(string, ()))
