@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from math import inf
 from pathlib import Path
 
 from normalizer.errors import ConfigError, GatewayError
@@ -33,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _train(commands, config)
     _deadletter(commands, config)
     _routes(commands)
+    _simulate(commands)
     bench = commands.add_parser("bench", help="measure the gateway on this machine")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     bench.add_argument("--seconds", type=float, default=5.0, help="length of one measured run")
@@ -136,6 +138,46 @@ def _routes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--last", type=_count, default=1000, metavar="N", help="how many tickets (default: 1000)"
     )
     diff.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    simulate = commands.add_parser(
+        "simulate",
+        help="send what citizens send to a gateway of yours, and count what became of it",
+    )
+    simulate.add_argument(
+        "--to", nargs="+", required=True, metavar="URL", help="where; the scheme is the protocol"
+    )
+    simulate.add_argument(
+        "--rate", type=_positive, required=True, metavar="N", help="acts a second, of all targets"
+    )
+    simulate.add_argument("--seconds", type=_positive, required=True, metavar="S", help="how long")
+    simulate.add_argument(
+        "--seed", type=int, default=12345, metavar="N", help="the same acts again"
+    )
+    simulate.add_argument(
+        "--emergencies", type=_share, default=0.02, metavar="SHARE", help="of acts (default: 0.02)"
+    )
+    simulate.add_argument(
+        "--repeats", type=_share, default=0.05, metavar="SHARE", help="sent twice (default: 0.05)"
+    )
+    simulate.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _positive(words: str) -> float:
+    """Return a finite number above 0. Raises `ValueError` for any other words."""
+    number = float(words)
+    if not 0 < number < inf:
+        raise ValueError
+    return number
+
+
+def _share(words: str) -> float:
+    """Return a number from 0 to 1. Raises `ValueError` for any other words."""
+    number = float(words)
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
 
 
 def _count(words: str) -> int:

@@ -5,7 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
 from channels.sms.smpp import (
     RESPONSE,
@@ -21,6 +21,8 @@ from channels.sms.smpp import (
 from gateway.loopback import HOST
 
 _TEXT = "人民路{n}号门口的路灯坏了三盏，晚上一片漆黑，请尽快派人修理。"
+#: Seconds that connections have to end.
+_CLOSING_S = 1.0
 _UTF16 = "utf-16-be"
 
 
@@ -39,6 +41,7 @@ class Centre:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _citizens: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _writer: asyncio.StreamWriter | None = None
+    _connected: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
     _server: asyncio.Server | None = None
     _room: asyncio.Event = field(default_factory=asyncio.Event)
     _bound: asyncio.Event = field(default_factory=asyncio.Event)
@@ -49,10 +52,12 @@ class Centre:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
         if self._server is not None:
             self._server.close()
+        for writer in self._connected.values():
+            writer.close()
+        if self._connected:
+            await asyncio.wait(self._connected, timeout=_CLOSING_S)
 
     async def bound(self, limit_s: float = 60.0) -> None:
         """Return once somebody has bound."""
@@ -103,6 +108,9 @@ class Centre:
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._connected[task] = writer
+        task.add_done_callback(lambda done: self._connected.pop(done, None))
         frames = Frames()
         while octets := await reader.read(1 << 16):
             for each in frames.feed(octets):

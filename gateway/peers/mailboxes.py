@@ -24,7 +24,7 @@ class Mailboxes:
 
     def __init__(self, host: str = HOST, port: int = 0) -> None:
         self.mails: dict[str, list[EmailMessage]] = {}
-        self.waiting = Waiting()
+        self._waiting = Waiting()
         self.port = port
         self._host = host
         self._server: asyncio.Server | None = None
@@ -42,6 +42,12 @@ class Mailboxes:
         if self._server is not None:
             self._server.close()
 
+    async def first(self, recipient: str, within_s: float) -> str:
+        """Return the words of the first mail to a recipient; empty: none came in time."""
+        if mails := self.mails.get(recipient):
+            return words_of(mails[0])
+        return await self._waiting.answer(recipient, lambda: None, within_s)
+
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a mail."""
         content = envelope.content
@@ -49,7 +55,7 @@ class Mailboxes:
         mail = message_from_bytes(octets, policy=policy.default)
         for recipient in envelope.rcpt_tos:
             self.mails.setdefault(recipient, []).append(mail)
-            self.waiting.came(recipient, words_of(mail))
+            self._waiting.came(recipient, words_of(mail))
         return "250 2.0.0 kept"
 
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from channels.base import Request
+from channels.web.codec import key_of
 from channels.web.georeport import ATTRIBUTES, MEDIA_TYPES, encode, read, seen, service_of
 from channels.web.submission import FLAGS, Submission
 from gateway.accept import day_of
@@ -25,6 +26,7 @@ from gateway.portal.page_views import LANGUAGES, Texts
 from gateway.portal.routes import Portal
 from gateway.problems import problem, problem_of_fields
 from gateway.store.base import Store, StoredTicket
+from normalizer.errors import Malformed
 from normalizer.schema import Domain, RequestType
 
 BASE: Final = "/open311/v2"
@@ -137,7 +139,12 @@ class Open311:
     async def token(self, request: web.Request) -> web.Response:
         """Tell the id of the request that was sent with this ``Idempotency-Key``."""
         token = request.match_info["token"]
-        number = await self.store.known("web", self.portal.account, token)
+        try:
+            key = key_of(token)
+        except Malformed:
+            key = None  # nothing was ever sent with what is no key
+        account = self.portal.account
+        number = None if key is None else await self.store.known("web", account, key)
         if number is None:
             return problem(404, "no request was sent with this Idempotency-Key", field="token")
         row = {"service_request_id": number, "token": token}

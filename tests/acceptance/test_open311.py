@@ -292,6 +292,8 @@ async def test_a_wrong_request_is_refused_whole(world: World) -> None:
         ("GET", "requests/20261122-000001-1.json", None, 404),
         ("GET", "requests/1.json", None, 404),
         ("GET", "tokens/nobody.json", None, 404),
+        ("GET", "tokens/%00.json", None, 404),
+        ("GET", "requests/%00.json", None, 404),
         ("GET", "nothing.json", None, 404),
         ("DELETE", "requests.json", None, 405),
         ("POST", "requests.json", b"{}", 400),

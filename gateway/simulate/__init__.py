@@ -1,0 +1,1 @@
+"""Realistic traffic of citizens into a gateway that runs, and what became of it."""
