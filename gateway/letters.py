@@ -18,7 +18,7 @@ _Turn = tuple[bool, int, int]
 
 
 def sounds_urgent(text: str, rulebook: Rulebook) -> bool:
-    """Return whether a letter's beginning or end names a happening: a quick look, no judgement."""
+    """Return whether a letter's beginning or end plainly names a happening: a quick look."""
     if len(text) > 2 * LONG_TEXT:
         text = f"{text[:LONG_TEXT]}\n{text[-LONG_TEXT:]}"
     return bool(rulebook.alarming.find_matches_as_indexes(fold(normalize_text(text))))

@@ -67,7 +67,7 @@ class Rulebook(Value, frozen=True, kw_only=True):
     settings: Settings
     kinds: Mapping[str, Kind]
     automaton: AhoCorasick
-    alarming: AhoCorasick  #: of the plain phrases of happenings alone, for a quick look
+    alarming: AhoCorasick  #: of phrases that name a happening plainly, for a quick look
     codes: bytes  #: by pattern, in the automaton's order: what it is to a scan
     acts: tuple[Act, ...]  #: likewise
     chains: tuple[Chain, ...]
@@ -112,10 +112,6 @@ def _taught_by_site(model: Model | None, role: Role) -> bool:
     """Return whether a site taught the model its own borders, which the phrases do not know."""
     weights = model.card.get("lexicon_weight", {}) if model else {}
     return float(weights.get(role.value, 1.0)) == 0.0
-
-
-def _is_happening(sense: Sense) -> bool:
-    return sense.role is Role.HAPPENING
 
 
 def _automaton(strings: Iterable[str]) -> AhoCorasick:
@@ -186,9 +182,12 @@ class _Compiler:
         return tuple(sorted(found, key=_word))
 
     def _alarming(self) -> list[str]:
-        """Return the strings that name a happening by themselves."""
+        """Return the strings that name a happening so plainly that a human would have to look."""
         shared = self._senses[Role.HAPPENING].items()
-        return [string for string, senses in shared if any(map(_is_happening, senses))]
+        return [string for string, senses in shared if any(map(self._alarms, senses))]
+
+    def _alarms(self, sense: Sense) -> bool:
+        return sense.role is Role.HAPPENING and sense.weight >= self._settings.doubt
 
     def _act(self, string: str) -> Act:
         places = dict.fromkeys(self._anchors.get(string, ()))
