@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
+from gateway.judge.automaton import automaton
 from normalizer.errors import ConfigError
 from normalizer.schema import Value
 
@@ -174,12 +174,12 @@ class Model:
         self._steps = tuple(1.0 / scale for scale in file.scales)
         grams = file.grams.split("\n")
         self._numbers = dict(zip(grams, _joined(file, len(grams)), strict=True))
-        self._automaton = AhoCorasick(
-            grams,
-            matchkind=MatchKind.Standard,
-            store_patterns=True,
-            implementation=Implementation.ContiguousNFA,
-        )
+        self._automaton = automaton(grams, stored=True)
+
+    def taught_by_site(self, head: str) -> bool:
+        """Return whether a site's own labels taught a head borders that the lexicon's phrases do not know."""
+        weights = self.card.get("lexicon_weight", {})
+        return float(weights.get(head, 1.0)) == 0.0
 
     def score(self, folded: str, cues: Sequence[float] = (), centre: int = 0) -> Scores:
         """Return what the model makes of a folded text with the lexicon's cues for it."""

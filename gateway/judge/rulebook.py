@@ -10,9 +10,10 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+from ahocorasick_rs import AhoCorasick
 from msgspec import structs
 
+from gateway.judge.automaton import automaton
 from gateway.judge.chains import Chain, Part, chain, part
 from gateway.judge.lexicon import Node, files, parse, spellings
 from gateway.judge.model import Model
@@ -108,21 +109,6 @@ def shipped_model() -> Path:
     return Path(str(resources.files("config") / "models" / "judge.model"))
 
 
-def _taught_by_site(model: Model | None, role: Role) -> bool:
-    """Return whether a site taught the model its own borders, which the phrases do not know."""
-    weights = model.card.get("lexicon_weight", {}) if model else {}
-    return float(weights.get(role.value, 1.0)) == 0.0
-
-
-def _automaton(strings: Iterable[str]) -> AhoCorasick:
-    return AhoCorasick(
-        strings,
-        matchkind=MatchKind.Standard,
-        store_patterns=False,
-        implementation=Implementation.ContiguousNFA,
-    )
-
-
 class _Compiler:
     """Collects the phrases of all files; used once."""
 
@@ -157,8 +143,8 @@ class _Compiler:
             version=f"{version}+{model.version}" if model else version,
             settings=self._settings,
             kinds=self._kinds,
-            automaton=_automaton(strings),
-            alarming=_automaton(self._alarming()),
+            automaton=automaton(strings),
+            alarming=automaton(self._alarming()),
             codes=bytes(self._code(string) for string in strings),
             acts=tuple(self._act(string) for string in strings),
             chains=tuple(self._chains),
@@ -214,7 +200,7 @@ class _Compiler:
         is_type = role is Role.TYPE
         factor = settings.title_type if is_type else settings.title_domain
         share = settings.model_type if is_type else settings.model_domain
-        if _taught_by_site(model, role):
+        if model and model.taught_by_site(role.value):
             share = 0.0
         order = {str(name): place for place, name in enumerate(names)}
         senses: tuple[dict[int, Sense], ...] = tuple({} for _ in order)
