@@ -10,7 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+from ahocorasick_rs import AhoCorasick
 from msgspec import structs
 
 from gateway.judge.chains import Chain, Part, chain, part
@@ -31,6 +31,7 @@ from gateway.judge.terms import (
     Role,
     Sense,
     Settings,
+    automaton,
     packed,
 )
 from normalizer.errors import ConfigError
@@ -61,9 +62,7 @@ _LEVELS = frozenset({"emergency", "urgent"})
 class Rulebook(Value, frozen=True, kw_only=True):
     """Everything that `gateway.judge.assess.assess` knows."""
 
-    version: (
-        str  #: first 12 hex digits of the SHA-256 over all files, ``+`` and the model's version
-    )
+    version: str  #: 12 hex digits of the SHA-256 over all files, ``+`` and the model's version
     settings: Settings
     kinds: Mapping[str, Kind]
     automaton: AhoCorasick
@@ -114,15 +113,6 @@ def _taught_by_site(model: Model | None, role: Role) -> bool:
     return float(weights.get(role.value, 1.0)) == 0.0
 
 
-def _automaton(strings: Iterable[str]) -> AhoCorasick:
-    return AhoCorasick(
-        strings,
-        matchkind=MatchKind.Standard,
-        store_patterns=False,
-        implementation=Implementation.ContiguousNFA,
-    )
-
-
 class _Compiler:
     """Collects the phrases of all files; used once."""
 
@@ -157,8 +147,8 @@ class _Compiler:
             version=f"{version}+{model.version}" if model else version,
             settings=self._settings,
             kinds=self._kinds,
-            automaton=_automaton(strings),
-            alarming=_automaton(self._alarming()),
+            automaton=automaton(strings),
+            alarming=automaton(self._alarming()),
             codes=bytes(self._code(string) for string in strings),
             acts=tuple(self._act(string) for string in strings),
             chains=tuple(self._chains),
@@ -183,11 +173,8 @@ class _Compiler:
 
     def _alarming(self) -> list[str]:
         """Return the strings that name a happening so plainly that a human would have to look."""
-        shared = self._senses[Role.HAPPENING].items()
-        return [string for string, senses in shared if any(map(self._alarms, senses))]
-
-    def _alarms(self, sense: Sense) -> bool:
-        return sense.role is Role.HAPPENING and sense.weight >= self._settings.doubt
+        least, shared = self._settings.doubt, self._senses[Role.HAPPENING].items()
+        return [one for one, senses in shared if any(sense.alarms(least) for sense in senses)]
 
     def _act(self, string: str) -> Act:
         places = dict.fromkeys(self._anchors.get(string, ()))

@@ -1,8 +1,10 @@
 """The words of the judge: roles and reaches of phrases, kinds of happenings, the settings."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
+
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from normalizer.schema import Domain, Service, Value
 
@@ -42,6 +44,10 @@ class Sense(Value, frozen=True, kw_only=True):
     today: bool = False  #: what stands behind it in its sentence is of today
     only: frozenset[str] = frozenset()  #: the kinds that a frame speaks against; empty for all
     rule: str = ""  #: as named in the evidence
+
+    def alarms(self, least: float) -> bool:
+        """Return whether this names a happening, and weighs at least so much."""
+        return self.role is Role.HAPPENING and self.weight >= least
 
 
 class Kind(Value, frozen=True, kw_only=True):
@@ -144,3 +150,13 @@ SIGNAL, ANCHOR, DOMAIN, TYPE = 1, 2, 4, 8
 #: A pattern's happenings, signs, frames and masks; the chains it anchors that may be happenings or
 #: labels; the other chains.
 Act = tuple[tuple[Sense, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def automaton(strings: Iterable[str]) -> AhoCorasick:
+    """Return what finds all of these strings in one pass over a text."""
+    return AhoCorasick(
+        strings,
+        matchkind=MatchKind.Standard,
+        store_patterns=False,
+        implementation=Implementation.ContiguousNFA,
+    )
