@@ -62,9 +62,7 @@ _LEVELS = frozenset({"emergency", "urgent"})
 class Rulebook(Value, frozen=True, kw_only=True):
     """Everything that `gateway.judge.assess.assess` knows."""
 
-    version: (
-        str  #: first 12 hex digits of the SHA-256 over all files, ``+`` and the model's version
-    )
+    version: str  #: 12 hex digits of the SHA-256 over all files, ``+`` and the model's version
     settings: Settings
     kinds: Mapping[str, Kind]
     automaton: AhoCorasick
@@ -169,11 +167,8 @@ class _Compiler:
 
     def _alarming(self) -> list[str]:
         """Return the strings that name a happening so plainly that a human would have to look."""
-        shared = self._senses[Role.HAPPENING].items()
-        return [string for string, senses in shared if any(map(self._alarms, senses))]
-
-    def _alarms(self, sense: Sense) -> bool:
-        return sense.role is Role.HAPPENING and sense.weight >= self._settings.doubt
+        least, shared = self._settings.doubt, self._senses[Role.HAPPENING].items()
+        return [one for one, senses in shared if any(sense.alarms(least) for sense in senses)]
 
     def _act(self, string: str) -> Act:
         places = dict.fromkeys(self._anchors.get(string, ()))

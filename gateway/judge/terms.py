@@ -43,6 +43,10 @@ class Sense(Value, frozen=True, kw_only=True):
     only: frozenset[str] = frozenset()  #: the kinds that a frame speaks against; empty for all
     rule: str = ""  #: as named in the evidence
 
+    def alarms(self, least: float) -> bool:
+        """Return whether this names a happening, and weighs at least so much."""
+        return self.role is Role.HAPPENING and self.weight >= least
+
 
 class Kind(Value, frozen=True, kw_only=True):
     """A kind of happening and who must come."""

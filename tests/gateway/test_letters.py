@@ -56,6 +56,21 @@ def test_a_quick_look_tells_what_sounds_urgent(text: str, rules: Rules, *, urgen
     assert sounds_urgent(text, rules.rulebook) is urgent
 
 
+@pytest.mark.parametrize(
+    ("text", "urgent"),
+    [
+        ("路口的大树快倒了", True),  # 大树 is a phrase of its own, and ends first
+        ("路口的井盖不见了三天，一直没有人管", True),
+        ("我的手机不见了", False),  # 不见了 is of a missing person, and only possibly
+    ],
+)
+def test_a_quick_look_sees_what_is_plain_and_nothing_less(
+    text: str, rules: Rules, *, urgent: bool
+) -> None:
+    """No shorter phrase hides a happening, and a mere hint of one pushes in front of nobody."""
+    assert sounds_urgent(text, rules.rulebook) is urgent
+
+
 async def test_a_short_text_is_read_here_and_now(rules: Rules) -> None:
     """No thread and no line for what takes a millisecond."""
     scribe = Scribe()
