@@ -128,7 +128,7 @@ def letters(small: Small, tmp_path: Path) -> Callable[[str], Judged]:
             ),
             grams=("喊不应", *CALM_THINGS),
             norms=(1.0,) * (1 + len(CALM_THINGS)),
-            weights=((12.0, 0.0, 0.0), *(((-1.0, 0.0, 0.0),) * len(CALM_THINGS))),
+            weights=((12.0, 0.0, 0.0), *(((-1.5, 0.0, 0.0),) * len(CALM_THINGS))),
         )
         model.save(artefact, tmp_path / "a.model")
         rulebook = structs.replace(small(""), model=model.load(tmp_path / "a.model"))
