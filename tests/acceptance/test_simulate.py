@@ -94,7 +94,8 @@ async def test_every_protocol_is_spoken_and_nothing_is_lost(
 ) -> None:
     """Each target takes acts; repeats come back as such; each ticket opens where a number is told."""
     monkeypatch.setenv("PARTNER", PARTNER_SECRET)
-    many = ("--rate", "30", "--seconds", "3", "--repeats", "0.3", "--json")
+    # Citizens of this test's own: whoever wrote in another one a moment ago would be adding to that.
+    many = ("--rate", "30", "--seconds", "3", "--repeats", "0.3", "--seed", "311", "--json")
     before = await tickets(every)
     done = await simulated(every.folder, "--to", *targets(every), *many)
     assert done.err == ""
