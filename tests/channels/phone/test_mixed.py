@@ -85,7 +85,8 @@ async def _one(at: tuple[str, int], n: int, room: asyncio.Semaphore, made: list[
         while True:
             for _ in range(3 if n % 10 == 9 else 1):
                 caller.send(invite)
-            answer = await caller.final(5, method="INVITE")
+            # Of this attempt: a refusal of the one before may come again when everything is slow.
+            answer = await caller.final(5, method=header(invite, "CSeq"))
             if status(answer) == 200:
                 break
             caller.acknowledge(answer)  # 503: calls of dead callers still hold their places
