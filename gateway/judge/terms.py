@@ -98,7 +98,7 @@ class Settings(Value, frozen=True, kw_only=True):
     model_disputed: float = 0.13
     model_calms: float = 0.006  #: chance below which what the lexicon only doubts is let go
     model_clears: float = 0.002  #: below which it is let go whatever the lexicon found
-    model_passage: float = 0.85  #: chance of a letter's passage from which a human looks
+    model_passage: float = 0.8  #: chance of a letter's passage from which a human looks
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45
     model_named: float = 0.4  #: how much more of a chance a service has that a call for help names
