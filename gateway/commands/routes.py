@@ -2,14 +2,12 @@
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 
 import msgspec
 
-from config.load import DEFAULT, load
-from gateway import plugins
-from gateway.configcheck import problems
+from config.load import DEFAULT, Loaded, load
+from gateway.commands.check import is_wrong
 from gateway.rerouting import Moved, Report, moved, newest, shown
 from gateway.rules import compile_rules
 from gateway.store.engines import from_url
@@ -21,12 +19,9 @@ def run(arguments: argparse.Namespace) -> int:
     Reads the store, writes nothing, and works beside a running gateway.
     """
     other = load(arguments.config)
-    wrong = problems(other, plugins.load("gateway.channels"), plugins.load("gateway.adapters"))
-    for problem in wrong:
-        print(problem, file=sys.stderr)
-    if wrong:
+    if is_wrong(other):
         return 2
-    report = asyncio.run(_report(arguments))
+    report = asyncio.run(_report(other, arguments))
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
@@ -34,8 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _report(arguments: argparse.Namespace) -> Report:
-    rules = await asyncio.to_thread(compile_rules, load(arguments.config))
+async def _report(other: Loaded, arguments: argparse.Namespace) -> Report:
+    rules = await asyncio.to_thread(compile_rules, other)
     in_force = load(_in_force(arguments))
     store = from_url(in_force.settings.store.url, owner=False)
     await store.open()
