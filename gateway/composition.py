@@ -91,6 +91,10 @@ class Base:
     public: Public
     blobs: Blobs
 
+    def sounds_urgent(self, text: str) -> bool:
+        """Return whether a text sounds like an emergency at a quick look, by the rules in force."""
+        return sounds_urgent(text, self.force.rules.rulebook)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -178,11 +182,11 @@ def _by_kind(
 
 def _means(base: Base, dispatcher: Dispatcher, call_backs: CallBacks, line: Lent) -> Means:
     """Return what channels and messengers may ask for."""
-    force, beside = base.force, base.loaded.settings.store.beside
+    beside = base.loaded.settings.store.beside
     return Means(
         shared=shared_of(base.store, beside / "shared"),
         folder=beside,
-        urgent=lambda text: sounds_urgent(text, force.rules.rulebook),
+        urgent=base.sounds_urgent,
         line=line,
         memory=Recollection(base.store),
         reports=CarrierReports(base.store, base.clock),
@@ -323,13 +327,12 @@ def _application(
 
 
 def _open311(base: Base, portal: Portal) -> open311.Open311:
-    force = base.force
     return open311.Open311(
         portal=portal,
         store=base.store,
         name=base.loaded.settings.instance.name,
         url=base.public.url,
-        urgent=lambda text: sounds_urgent(text, force.rules.rulebook),
+        urgent=base.sounds_urgent,
     )
 
 

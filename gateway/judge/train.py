@@ -16,8 +16,8 @@ from gateway.judge.cues import look
 from gateway.judge.model import view
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.train_fit import Fitted, Flags, Floats, Space, fit, folds
+from gateway.judge.train_noise import PIECES, Telling, tellings
 from gateway.judge.train_noise import Options as Noise
-from gateway.judge.train_noise import Telling, tellings
 from normalizer.schema import EMERGENCY_SERVICES, Domain, RequestType, Value
 
 #: The questions and their answers, in the order of the artefact.
@@ -75,7 +75,7 @@ class Training:
         plain = [
             (one.example.seed, words)
             for one, words in zip(self.told, seen, strict=True)
-            if one.variant not in {"letter", "passage"}
+            if one.variant not in PIECES
         ]
         self._seen = seen
         self.space = Space(plain, options.least)
@@ -169,7 +169,7 @@ def _answer(head: str, one: Telling) -> tuple[str, ...] | None:
         return _yes_or_no(head, example)
     if head == "service":
         return example.services if example.emergency and example.services else None
-    if head == "type" and one.variant in {"letter", "passage"}:
+    if head == "type" and one.variant in PIECES:
         return None  # of several that want different things, or of what wants nothing yet
     label = example.domain if head == "domain" else example.type
     return None if label is None else (label,)

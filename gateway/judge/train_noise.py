@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gateway.judge.corpus import Example
 from gateway.judge.passages import passages
+from gateway.judge.terms import Settings
 from normalizer.schema import Value
 from normalizer.text import fold
 
@@ -37,8 +38,10 @@ _OPENERS = ("喂你好", "喂", "那个", "你好", "哎你好我说一下", "�
 _FILLERS = ("就是", "那个", "嗯", "然后", "呃", "这个", "啊", "对", "就是说")
 #: Characters of a letter that is put together of several on one subject.
 _LETTER = 900
-#: Characters from which a text is read by passages, too.
-_LONG = 160
+#: Characters above which the judge reads a text by passages, too.
+_LONG = Settings().long
+#: Variants that are put together of several texts, or a part of one.
+PIECES = frozenset({"letter", "passage"})
 #: Shorter texts are not cut: little would be left to judge by.
 _CUT_FROM = 40
 
