@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
+from gateway.judge.case import Case
 from gateway.judge.clauses import Reading, read
 from gateway.judge.cues import centre, measure
 from gateway.judge.labels import Label, best
@@ -17,7 +18,7 @@ from gateway.judge.model import Scores
 from gateway.judge.passages import Passage, gravest
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
-from gateway.judge.verdict import Case, decide
+from gateway.judge.verdict import decide
 from gateway.judge.views import joined
 from gateway.judge.weighing import Weighed, weigh
 from normalizer.schema import Domain, Evidence, Judged, RequestType, Urgency

@@ -101,11 +101,12 @@ class Settings(Value, frozen=True, kw_only=True):
     model_passage: float = 0.8  #: chance of a letter's passage from which a human looks
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45
-    model_named: float = 0.4  #: how much more of a chance a service has that a call for help names
+    model_named: float = 0.2  #: how much more of a chance a service has that a call for help names
     #: Chance from which a service comes that the lexicon asks for because of what stands beside.
     model_beside: float = 0.75
-    model_cried: float = 0.2  #: the same for a cry to nobody, or for little more than a hint
-    model_adds: float = 0.98  #: chance from which the model adds a service
+    #: Chance of every service that a happening names, below which the model says who comes.
+    model_overrules: float = 0.4
+    model_adds: float = 0.95  #: chance from which the model adds a service
     #: What a weight of one counts beside the model's logits, in telling the type and the domain.
     model_type: float = 1.0
     model_domain: float = 4.0

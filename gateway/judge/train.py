@@ -15,7 +15,7 @@ from gateway.judge.corpus import Example
 from gateway.judge.cues import look
 from gateway.judge.model import view
 from gateway.judge.rulebook import Rulebook
-from gateway.judge.train_fit import Fitted, Flags, Floats, Space, fit, folds
+from gateway.judge.train_fit import Fitted, Flags, Floats, Manner, Space, fit, folds
 from gateway.judge.train_noise import PIECES, Telling, tellings
 from gateway.judge.train_noise import Options as Noise
 from normalizer.schema import EMERGENCY_SERVICES, Domain, RequestType, Value
@@ -31,6 +31,8 @@ LABELS: Mapping[str, tuple[str, ...]] = {
 
 #: LIBLINEAR's C by head, as cross-validation and a site's letters found best.
 _KEENNESS = {"emergency": 4.0, "unclear": 4.0, "service": 4.0, "domain": 20.0, "type": 4.0}
+#: Naive Bayes' say in how freely a gram is weighed (`Manner.leaning`), by head.
+_LEANING = {"emergency": 0.5, "service": 0.5}
 
 
 class Options(Value, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Options(Value, frozen=True, kw_only=True):
     most: int = 16_000  #: grams of an artefact
     most_own: int = 32_000  #: where a site's own labels are learned: its words beside the shipped
     keenness: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(_KEENNESS))
+    leaning: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(_LEANING))
     cues: float = 0.3  #: how freely the lexicon's cues are weighed beside the grams
     grain: float = 1 / 64  #: weights are rounded to this: a smaller file
     folds: int = 5
@@ -132,7 +135,12 @@ class Training:
             return np.array([label in answer for answer in answers])
 
         options = self.options
-        return fit(self.rows(head, chosen), has, LABELS[head], options.keenness[head], options.seed)
+        manner = Manner(
+            keenness=options.keenness[head],
+            leaning=options.leaning.get(head, 0.0),
+            seed=options.seed,
+        )
+        return fit(self.rows(head, chosen), has, LABELS[head], manner, len(self.space.grams))
 
     def crossed(self, head: str, group: Callable[[Example], str]) -> list[Outcome]:
         """Return what is made of each example by heads that saw none of its group.

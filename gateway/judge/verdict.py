@@ -6,19 +6,18 @@ human, as does what the model suspects and the lexicon has no word for. A letter
 of several hundred characters some are always grave, and there the model's certainty counts.
 """
 
-import math
 import re
-from collections.abc import Sequence
 
 import msgspec
 
-from gateway.judge.model import Scores
+from gateway.judge.case import Case
 from gateway.judge.passages import Passage
+from gateway.judge.responders import by_model, called_for, chances, likely
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
-from gateway.judge.terms import Kind, Role, Sense, Settings
-from gateway.judge.weighing import Weighed, present
-from normalizer.schema import EMERGENCY_SERVICES, Domain, Evidence, Service, Urgency, Value
+from gateway.judge.terms import Kind, Sense, Settings
+from gateway.judge.weighing import Weighed
+from normalizer.schema import Domain, Evidence, Service, Urgency, Value
 
 #: What the evidence names the model.
 RULE = "model.emergency"
@@ -39,17 +38,6 @@ class Verdict(Value, frozen=True, kw_only=True):
     kind: Kind | None
     services: tuple[Service, ...]
     evidence: list[Evidence]
-
-
-class Case(Value, frozen=True, kw_only=True):
-    """What is known of a text when its urgency is decided."""
-
-    body: str
-    weighed: Sequence[Weighed]  #: weightiest first
-    scores: Scores | None  #: None without a model
-    passage: Passage | None = None  #: the gravest of a long text
-    spans: Spans
-    rulebook: Rulebook
 
 
 def decide(case: Case) -> Verdict:
@@ -199,7 +187,7 @@ def _found(case: Case, chosen: Weighed, urgency: Urgency) -> Verdict:
         chance = case.scores.emergency
         against = urgency is Urgency.URGENT and chance < case.rulebook.settings.model_doubts
         evidence.append(spans.rule("urgency", RULE, round(chance - against, 2)))
-    services = _services(chosen, case)
+    services = called_for(chosen, case)
     if urgency is Urgency.URGENT:
         evidence.append(spans.evidence("verify", chosen.hit, chosen.weight))
     if services:
@@ -224,51 +212,14 @@ def _why(item: Weighed, spans: Spans) -> list[Evidence]:
     ]
 
 
-def _services(chosen: Weighed, case: Case) -> tuple[Service, ...]:
-    """Return who must come: the kind's own services, then those asked for beside it."""
-    kind = chosen.kind
-    if kind.level == "urgent":
-        return kind.services
-    settings = case.rulebook.settings
-    likely = _likely(case) if len(case.body) >= settings.model_least else {}
-    if likely and (kind.generic or chosen.net < settings.doubt):
-        return _by_model(case, likely, chosen)
-    sure, more = _asked_for(chosen, case.rulebook)
-    if likely:
-        more = [one for one in more if likely.get(one, 0.0) >= settings.model_beside]
-        named = {one for item in case.weighed if item.weight > 0 for one in item.kind.services}
-        more.extend(
-            one for one, share in likely.items() if share >= settings.model_adds and one in named
-        )
-    return tuple(dict.fromkeys((*kind.services, *sure, *more)))
-
-
-def _asked_for(chosen: Weighed, rulebook: Rulebook) -> tuple[list[Service], list[Service]]:
-    """Return the services that the kind names for what stands beside it: what surely happens, the rest."""
-    beside = present(chosen, rulebook)
-    settings = rulebook.settings
-    happen: set[str | None] = set()
-    for _, _, sense, _ in chosen.beside:
-        if sense.role is Role.HAPPENING and sense.weight >= settings.likely:
-            happen.add(sense.name)
-            if sense.weight >= settings.certain:
-                happen.add(rulebook.kinds[sense.name].counts_as)
-    sure: list[Service] = []
-    more: list[Service] = []
-    for name, services in chosen.kind.also.items():
-        if name in beside:
-            (sure if name in happen else more).extend(services)
-    return sure, more
-
-
 # what the model suspects
 
 
 def _suspected(case: Case, urgency: Urgency) -> Verdict:
     """Return the verdict where the model decides: the lexicon has nothing or too little."""
     spans, scores = case.spans, case.scores
-    likely = _likely(case)
-    services = _by_model(case, likely) if likely else ()
+    shares = likely(case)
+    services = by_model(case, shares) if shares else ()
     kind = case.rulebook.plain.get(services[0]) if services else None
     if scores is None or kind is None:
         services, kind = (), None
@@ -299,38 +250,11 @@ def _within(case: Case, passage: Passage) -> Verdict:
         spans.quote(claim, PASSAGE, passage.start, passage.end, chance)
         for claim in ("urgency", "verify")
     ]
-    if services := _by_model(alone, _likely(alone)):
+    if services := by_model(alone, likely(alone)):
         evidence.append(spans.rule("services", "model.service", 1.0))
     return Verdict(
         urgency=Urgency.URGENT, verify=True, kind=None, services=services, evidence=evidence
     )
-
-
-def _likely(case: Case) -> dict[Service, float]:
-    """Return the chance that the model gives each emergency service."""
-    return {Service(one): chance for one, chance in _chances(case, "service").items()}
-
-
-def _chances(case: Case, head: str) -> dict[str, float]:
-    """Return the chances of a head's labels, empty without a model or such a head."""
-    model, scores = case.rulebook.model, case.scores
-    if model is None or scores is None:
-        return {}
-    return {one: 1 / (1 + math.exp(-logit)) for one, logit in model.logits(head, scores).items()}
-
-
-def _by_model(
-    case: Case, likely: dict[Service, float], chosen: Weighed | None = None
-) -> tuple[Service, ...]:
-    """Return the likeliest service and those nearly as sure; what a happening names counts for more."""
-    settings = case.rulebook.settings
-    named = chosen.kind.services[0] if chosen else None
-    bonus = settings.model_named
-    if chosen and (chosen.kind.unnamed or chosen.net < settings.doubt):
-        bonus = settings.model_cried
-    first = max(EMERGENCY_SERVICES, key=lambda one: likely.get(one, 0.0) + bonus * (one == named))
-    more = [one for one, share in likely.items() if share >= settings.model_adds]
-    return tuple(dict.fromkeys((first, *more)))
 
 
 # nothing grave
@@ -346,7 +270,7 @@ def _calm(case: Case, chosen: Weighed | None) -> Verdict:
         return _found(case, dated, Urgency.URGENT)
     if passage and passage.chance >= settings.model_passage:
         return _within(case, passage)
-    disputed = _chances(case, "unclear").get("unclear", 0.0)
+    disputed = chances(case, "unclear").get("unclear", 0.0)
     verify = disputed >= settings.model_disputed and not _cleared(case)
     evidence = _against(case) if chosen is None else _why(chosen, spans)
     services = chosen.kind.services if chosen else ()

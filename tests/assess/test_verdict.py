@@ -190,7 +190,7 @@ happenings:
 """
     heads = (
         Head(name="emergency", labels=("emergency",), bias=(3.0,)),
-        Head(name="service", labels=("110", "119"), bias=(-1.0, 0.0)),
+        Head(name="service", labels=("110", "119"), bias=(-0.5, 0.0)),
     )
     artefact = Artefact(
         card={"version": "m"}, heads=heads, grams=("龘",), norms=(1.0,), weights=((0.0,) * 3,)
@@ -202,6 +202,32 @@ happenings:
         for text in ("快来人救救我们这里有水", "快叫警察到这里来有人打")
     }
     assert list(named.values()) == [("119",), ("110",)]
+
+
+@pytest.mark.parametrize(
+    ("bias", "services"), [(-1.0, ("120", "gas")), (0.0, ("119", "gas"))], ids=["little", "enough"]
+)
+def test_a_service_that_the_model_thinks_little_of_gives_way(
+    bias: float, services: tuple[str, ...], small: Small, tmp_path: Path
+) -> None:
+    """The model names another where every service of a happening is unlikely; utilities still come."""
+    more = """\
+kinds:
+  seep: {label: 漏气, services: ["119", gas]}
+happenings:
+  seep: {certain: [管子那里在漏]}
+"""
+    heads = (
+        Head(name="emergency", labels=("emergency",), bias=(3.0,)),
+        Head(name="service", labels=("119", "120"), bias=(bias, 1.0)),
+    )
+    artefact = Artefact(
+        card={"version": "m"}, heads=heads, grams=("龘",), norms=(1.0,), weights=((0.0,) * 3,)
+    )
+    model.save(artefact, tmp_path / "a.model")
+    rulebook = structs.replace(small(more), model=model.load(tmp_path / "a.model"))
+    text = "厨房管子那里在漏他倒在地上"
+    assert assess(text, text, rulebook).services == services
 
 
 def test_the_version_names_both(told: Told, tmp_path: Path) -> None:
