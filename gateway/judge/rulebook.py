@@ -55,6 +55,7 @@ _WEAKER = {
     "hint": "hint",
 }
 _KIND = frozenset(Kind.__struct_fields__) - {"name"}
+_FLAGS = ("generic", "unnamed", "careful", "calm")
 _REARMS = frozenset({"sentence", "text"})
 _LEVELS = frozenset({"emergency", "urgent"})
 
@@ -377,9 +378,7 @@ def _kind(name: str, node: Node) -> Kind:
         domain=Domain(domain) if domain else None,
         rank=fields["rank"].number() if "rank" in fields else 0.0,
         counts_as=fields["counts_as"].word() if "counts_as" in fields else None,
-        generic="generic" in fields and fields["generic"].switch(),
-        unnamed="unnamed" in fields and fields["unnamed"].switch(),
-        careful="careful" in fields and fields["careful"].switch(),
+        **{flag: flag in fields and fields[flag].switch() for flag in _FLAGS},
     )
 
 

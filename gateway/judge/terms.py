@@ -62,6 +62,7 @@ class Kind(Value, frozen=True, kw_only=True):
     generic: bool = False  #: says that somebody must come, not what happens
     unnamed: bool = False  #: a cry to nobody in particular: the model tells who comes
     careful: bool = False  #: people dispute such texts: the least hint reaches a human
+    calm: bool = False  #: is told like a letter: less consent of the model is asked
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -87,17 +88,18 @@ class Settings(Value, frozen=True, kw_only=True):
     long_malus: float = 0.3  #: letters tell of much that is over
     title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
     title_domain: float = 2.0  #: likewise for domains
-    model_calls: float = 0.48  #: chance from which the model calls an emergency by itself
-    model_least: int = 9  #: in a text of so many characters; of a shorter one a human looks first
-    model_backs: float = 0.12  #: chance from which it calls what the lexicon found but only doubts
-    model_agrees: float = 0.07  #: chance from which what the lexicon calls stands without a human
+    model_calls: float = 0.35  #: chance from which the model calls an emergency by itself
+    model_shortest: int = 6  #: in a text of so many characters; of a shorter one a human looks first
+    model_least: int = 9  #: characters from which it has a say in what the lexicon calls
+    model_backs: float = 0.09  #: chance from which it calls what the lexicon found but only doubts
+    model_agrees: float = 0.08  #: chance from which what the lexicon calls stands without a human
     plain: float = 1.5  #: weight from which the lexicon calls so plainly that ``model_yields`` does
-    model_yields: float = 0.003
-    model_doubts: float = 0.17  #: chance from which a human looks though the lexicon is silent
+    model_yields: float = 0.005
+    model_doubts: float = 0.11  #: chance from which a human looks though the lexicon is silent
     #: Chance that people would dispute a text, from which a human looks though nothing else asks.
     model_disputed: float = 0.13
-    model_calms: float = 0.006  #: chance below which what the lexicon only doubts is let go
-    model_clears: float = 0.002  #: below which it is let go whatever the lexicon found
+    model_calms: float = 0.01  #: chance below which what the lexicon only doubts is let go
+    model_clears: float = 0.004  #: below which it is let go whatever the lexicon found
     model_passage: float = 0.8  #: chance of a letter's passage from which a human looks
     #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45

@@ -77,7 +77,7 @@ def _on_silence(case: Case, soon: Weighed | None) -> Verdict:
         why = [case.spans.rule("verify", unreadable)]
         return Verdict(urgency=Urgency.NORMAL, verify=True, kind=None, services=(), evidence=why)
     chance = case.scores.emergency if case.scores else 0.0
-    if chance >= settings.model_calls and len(case.body) >= settings.model_least:
+    if chance >= settings.model_calls and len(case.body) >= settings.model_shortest:
         return _suspected(case, Urgency.EMERGENCY)
     if chance >= (settings.model_insists if soon else settings.model_doubts):
         return _suspected(case, Urgency.URGENT)
@@ -88,15 +88,15 @@ def _called(top: Weighed, case: Case) -> bool:
     """Tell whether the lexicon calls an emergency and the model does not think otherwise.
 
     Of a text of a few characters the model knows too little to be asked. What is called plainly,
-    by several words that bear each other out, needs less consent than one phrase alone. A cry for
-    help needs none, unless it stands somewhere in a letter and the model is certain.
+    by several words that bear each other out, or what people tell calmly, needs less consent than one
+    phrase alone. A cry for help needs none, unless it stands somewhere in a letter and the model is certain.
     """
     settings, scores, length = case.rulebook.settings, case.scores, len(case.body)
     if top.weight < settings.emergency:
         return False
     if scores is None or length < settings.model_least:
         return True
-    plainly = top.weight >= settings.plain
+    plainly = top.weight >= settings.plain or top.kind.calm
     if scores.emergency >= (settings.model_yields if plainly else settings.model_agrees):
         return True
     if top.hit[2].tier != "always":
