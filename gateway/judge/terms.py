@@ -89,11 +89,15 @@ class Settings(Value, frozen=True, kw_only=True):
     title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
     title_domain: float = 2.0  #: likewise for domains
     model_calls: float = 0.35  #: chance from which the model calls an emergency by itself
-    model_shortest: int = 6  #: in a text of so many characters; of a shorter one a human looks first
+    model_shortest: int = (
+        6  #: in a text of so many characters; of a shorter one a human looks first
+    )
     model_least: int = 9  #: characters from which it has a say in what the lexicon calls
     model_backs: float = 0.09  #: chance from which it calls what the lexicon found but only doubts
     model_agrees: float = 0.08  #: chance from which what the lexicon calls stands without a human
     plain: float = 1.5  #: weight from which the lexicon calls so plainly that ``model_yields`` does
+    #: Weight from which the lexicon calls whatever the model thinks, but in a long text.
+    beyond_doubt: float = 2.5
     model_yields: float = 0.005
     model_doubts: float = 0.11  #: chance from which a human looks though the lexicon is silent
     #: Chance that people would dispute a text, from which a human looks though nothing else asks.

@@ -89,19 +89,18 @@ def _called(top: Weighed, case: Case) -> bool:
 
     Of a text of a few characters the model knows too little to be asked. What is called plainly,
     by several words that bear each other out, or what people tell calmly, needs less consent than one
-    phrase alone. A cry for help needs none, unless it stands somewhere in a letter and the model is certain.
+    phrase alone. A cry for help, and what many words bear out, need none, unless they stand in a letter.
     """
     settings, scores, length = case.rulebook.settings, case.scores, len(case.body)
     if top.weight < settings.emergency:
         return False
     if scores is None or length < settings.model_least:
         return True
-    plainly = top.weight >= settings.plain or top.kind.calm
-    if scores.emergency >= (settings.model_yields if plainly else settings.model_agrees):
+    unasked = top.hit[2].tier == "always" or top.weight >= settings.beyond_doubt
+    if unasked and length <= settings.long:
         return True
-    if top.hit[2].tier != "always":
-        return False
-    return length <= settings.long or scores.emergency >= settings.model_doubts
+    plainly = top.weight >= settings.plain or top.kind.calm
+    return scores.emergency >= (settings.model_yields if plainly else settings.model_agrees)
 
 
 def _careful(grave: list[Weighed], case: Case) -> bool:

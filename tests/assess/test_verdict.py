@@ -110,6 +110,29 @@ def test_a_cry_inside_a_letter_needs_the_model(
     assert state(told(logit, "甲" * length + "救命啊")) == expected
 
 
+@pytest.mark.parametrize(
+    ("least", "around", "expected"),
+    [
+        (2.0, "", CALLED),  # what several words bear out, whatever the model thinks
+        (9.0, "", SHOWN),
+        (2.0, "甲" * 200, SHOWN),  # … but not in a letter
+    ],
+)
+def test_what_is_beyond_doubt_needs_no_model(
+    least: float, around: str, expected: tuple[Urgency, bool], small: Small, tmp_path: Path
+) -> None:
+    """The lexicon calls alone what many words say; in a letter the model is asked all the same."""
+    head = Head(name="emergency", labels=("emergency",), bias=(-5.4,))
+    artefact = Artefact(
+        card={"version": "m"}, heads=(head,), grams=("龘",), norms=(1.0,), weights=((0.0,),)
+    )
+    model.save(artefact, tmp_path / "a.model")
+    lexicon = small(f"settings: {{beyond_doubt: {least}, long_malus: 0}}\n")
+    rulebook = structs.replace(lexicon, model=model.load(tmp_path / "a.model"))
+    text = f"{around}刚才着火了，有人受伤，快来"
+    assert state(assess(text, text, rulebook)) == expected
+
+
 #: What a letter is made of: a sentence about each of twenty-two things, none like another.
 CALM_THINGS = [one * 2 for one in "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥"]
 LETTER = [thing + "这件事情反映了很多次还没有下文" * 6 + "。" for thing in CALM_THINGS]
