@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from gateway.line import Line
 from gateway.store import asking, ops
+from gateway.store.accounts import Accounts
 from gateway.store.base import (
     Acceptance,
     Added,
@@ -50,6 +51,7 @@ class LinedStore(ABC):
         self._writer: Line | None = None
         self._questions: Line | None = None
         self._reader: Reader | None = None
+        self.accounts = Accounts(self._write, self._read)
 
     @abstractmethod
     async def open(self) -> None:
@@ -227,6 +229,10 @@ class LinedStore(ABC):
     async def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
         """Return deliveries in these states, oldest first."""
         return await self._read(lambda reader: reader.deliveries(states, limit))
+
+    async def deliveries_of(self, events: Sequence[int]) -> list[Delivery]:
+        """Return the deliveries that tell of events, by their ``seq``, whatever their state."""
+        return await self._read(lambda reader: reader.deliveries_of(events))
 
     async def destinations(self) -> list[str]:
         """Return the destinations that have unfinished deliveries."""

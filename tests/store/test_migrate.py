@@ -86,7 +86,7 @@ def test_every_statement_is_sound(file: str) -> None:
     """Every statement of the package fits the schema of the package."""
     connection = apsw.Connection(":memory:")
     migrate(connection, HERE, sql.migrations())
-    statements = sql.load(file, f"sqlite_{file}")
+    statements = sql.load(file, f"sqlite_{file}", f"accounts_{file}")
     assert len(statements) > 10
     for statement in statements.values():
         count = max((n for n in range(1, 25) if f"?{n}" in statement), default=0)
