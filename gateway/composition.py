@@ -30,6 +30,7 @@ from gateway.compose import Rules
 from gateway.console import mount as console_pages
 from gateway.console.again import Again
 from gateway.console.guard import Console
+from gateway.console.routing import Routing
 from gateway.console.sessions import Sessions
 from gateway.console.views import Views as ConsoleViews
 from gateway.core import Core
@@ -95,6 +96,7 @@ class Base:
     metrics: Metrics
     public: Public
     blobs: Blobs
+    routing: Routing  #: by which the console changes routes
 
     def sounds_urgent(self, text: str) -> bool:
         """Return whether a text sounds like an emergency at a quick look, by the rules in force."""
@@ -345,6 +347,7 @@ def _console(base: Base, front: http.Front) -> Console:
         remote=front.remote,
         roster=lambda: force.roster,
         again=Again(front.webhooks, front.taking),
+        routing=base.routing,
     )
 
 

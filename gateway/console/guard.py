@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.clock import Clock
 from gateway.console.again import Again
 from gateway.console.roles import Right, may
+from gateway.console.routing import Routing
 from gateway.console.sessions import Sessions
 from gateway.console.views import ROOT, Views
 from gateway.desks.auth import check_origin
@@ -47,6 +48,7 @@ class Console:
     remote: Callable[[web.Request], str]  #: the client's address, behind trusted proxies
     roster: Callable[[], Roster]
     again: Again
+    routing: Routing
 
     def cookie(
         self, response: web.Response, name: str, value: str, lasts_s: int | None = None

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from gateway.console import auditing, deadletters, entrance, state, tickets, users
+from gateway.console import auditing, deadletters, entrance, routes_pages, state, tickets, users
 from gateway.console.guard import Console, Visit, guarded
 from gateway.console.views import ROOT
 
@@ -12,6 +12,7 @@ def routes(console: Console) -> list[web.RouteDef]:
     found = [
         *entrance.routes(console),
         *tickets.routes(console),
+        *routes_pages.routes(console),
         *state.routes(console),
         *deadletters.routes(console),
         *auditing.routes(console),

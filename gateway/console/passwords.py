@@ -37,11 +37,11 @@ def checked(password: str) -> str:
     return password
 
 
-def hashed(password: str) -> str:
+def hashed(password: str, ln: int = LN, p: int = P) -> str:
     """Return what is kept of a password: parameters, salt and hash. Takes a quarter of a second."""
     salt = secrets.token_bytes(_SALT_OCTETS)
-    key = _key(password, salt, LN, R, P)
-    return f"scrypt$ln={LN},r={R},p={P}${_text(salt)}${_text(key)}"
+    key = _key(password, salt, ln, R, p)
+    return f"scrypt$ln={ln},r={R},p={p}${_text(salt)}${_text(key)}"
 
 
 def matches(password: str, kept: str) -> bool:

@@ -37,6 +37,7 @@ _HEADERS: Final = MappingProxyType(
 _NAVIGATION: Final = (
     ("", "live", Right.EMERGENCIES),
     ("tickets", "tickets", Right.EMERGENCIES),
+    ("routes", "routes", Right.ROUTES),
     ("health", "health", Right.HEALTH),
     ("deadletters", "deadletters", Right.DEADLETTERS),
     ("audit", "audit", Right.AUDIT),

@@ -159,12 +159,81 @@ class Accounts:
         return await self._read(lambda reader: _entries(reader, wanted, before, limit))
 
 
+class Version(Value, frozen=True, kw_only=True):
+    """Routes that were put in force, or were to be."""
+
+    number: int
+    at: datetime
+    by: str  #: the user; empty: as it stood in the file
+    why: str
+    text: str
+    in_force_at: datetime | None  #: None: the gateway died before, or refused it
+
+
+class RoutesKept:
+    """Every version of the routes. Every method may raise `StoreError`.
+
+    Args:
+        write: Carries out what changes them.
+        read: Answers what is asked.
+    """
+
+    def __init__(self, write: Writing, read: Reading) -> None:
+        self._write = write
+        self._read = read
+
+    async def keep(self, text: str, why: str, before: str | None, entry: NewEntry) -> int:
+        """Return the number of a new version, which is not in force yet.
+
+        Args:
+            text: The routes.
+            why: They are put in force.
+            before: What is in force so far: kept first, if it is not the newest version.
+            entry: For the audit; its subject becomes the number.
+        """
+        return int(await self._write(ops.KeepRoutes(text, why, before, _row(entry))))
+
+    async def came_into_force(self, number: int, entry: NewEntry) -> None:
+        """Note that a version is in force."""
+        await self._write(ops.RoutesInForce(number, _row(entry)))
+
+    async def failed(self, entry: NewEntry) -> None:
+        """Note that a version could not be put in force."""
+        await self._write(ops.Note(_row(entry)))
+
+    async def versions(self, before: int | None, limit: int) -> list[Version]:
+        """Return versions, newest first, those before a number."""
+        below = _END if before is None else before
+        rows = await self._read(lambda reader: reader.rows("routes_versions", below, limit))
+        return [
+            Version(
+                number=number,
+                at=from_us(at),
+                by=by,
+                why=why,
+                text=text,
+                in_force_at=None if in_force_at is None else from_us(in_force_at),
+            )
+            for number, at, by, why, text, in_force_at in rows
+        ]
+
+    async def version(self, number: int) -> Version | None:
+        """Return the version of this number."""
+        found = await self.versions(number + 1, 1)
+        return found[0] if found and found[0].number == number else None
+
+
 class Consoled(Protocol):
     """What the console asks of a store, beside what the gateway does."""
 
     @property
     def accounts(self) -> Accounts:
         """The console's users, sessions and audit."""
+        ...
+
+    @property
+    def routes_kept(self) -> RoutesKept:
+        """The versions of the routes."""
         ...
 
     async def deliveries_of(self, events: Sequence[int]) -> "list[Delivery]":

@@ -1,4 +1,4 @@
-"""What changes of the console's users, sessions and audit do, within a transaction."""
+"""What changes of the console's users, sessions, audit and routes do, within a transaction."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -10,9 +10,11 @@ from gateway.store.ops import (
     AuditRow,
     ChangeUser,
     EndSession,
+    KeepRoutes,
     Note,
     OpenSession,
     RemoveUser,
+    RoutesInForce,
     SeeSession,
 )
 
@@ -69,6 +71,26 @@ def end_session(batch: Batch, op: EndSession) -> bool:
     return ended
 
 
+def keep_routes(batch: Batch, op: KeepRoutes) -> int:
+    """Return the number of the new version, which is the subject of its entry in the audit."""
+    at, by, remote, action, _, detail = op.audit
+    newest = batch.rows("newest_routes")
+    if op.before is not None and [row[1] for row in newest] != [op.before]:
+        number = newest[0][0] + 1 if newest else 1
+        batch.changed("keep_routes", number, at, "", "", op.before, at)
+        newest = [(number, op.before)]
+    number = int(newest[0][0]) + 1 if newest else 1
+    batch.changed("keep_routes", number, at, by, op.why, op.text, None)
+    _note(batch, (at, by, remote, action, str(number), detail))
+    return number
+
+
+def routes_in_force(batch: Batch, op: RoutesInForce) -> None:
+    """Note the instant at which a version came into force."""
+    batch.changed("routes_in_force", op.number, op.audit[0])
+    _note(batch, op.audit)
+
+
 def note(batch: Batch, op: Note) -> None:
     """Write an entry."""
     _note(batch, op.audit)
@@ -83,6 +105,8 @@ HANDLERS: Mapping[type, Callable[[Batch, Any], Any]] = MappingProxyType(
         OpenSession: open_session,
         SeeSession: see_session,
         EndSession: end_session,
+        KeepRoutes: keep_routes,
+        RoutesInForce: routes_in_force,
         Note: note,
     }
 )

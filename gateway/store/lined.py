@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from gateway.line import Line
 from gateway.store import asking, ops
-from gateway.store.accounts import Accounts
+from gateway.store.accounts import Accounts, RoutesKept
 from gateway.store.base import (
     Acceptance,
     Added,
@@ -52,6 +52,7 @@ class LinedStore(ABC):
         self._questions: Line | None = None
         self._reader: Reader | None = None
         self.accounts = Accounts(self._write, self._read)
+        self.routes_kept = RoutesKept(self._write, self._read)
 
     @abstractmethod
     async def open(self) -> None:

@@ -214,6 +214,22 @@ class EndSession(Op, frozen=True, array_like=True, tag=True):
     audit: AuditRow
 
 
+class KeepRoutes(Op, frozen=True, array_like=True, tag=True):
+    """Keep a version of the routes, before it is put in force."""
+
+    text: str
+    why: str
+    before: str | None  #: what is in force so far, kept first if it is not the newest version
+    audit: AuditRow
+
+
+class RoutesInForce(Op, frozen=True, array_like=True, tag=True):
+    """Note that a version of the routes came into force."""
+
+    number: int
+    audit: AuditRow
+
+
 class Note(Op, frozen=True, array_like=True, tag=True):
     """Write into the audit."""
 
@@ -243,5 +259,7 @@ AnyOp = (
     | SeeSession
     | EndSession
     | Note
+    | KeepRoutes
+    | RoutesInForce
     | Broken
 )

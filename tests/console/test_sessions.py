@@ -1,5 +1,6 @@
 """How long sessions last, what passwords are kept as, and who may do what."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,22 +13,16 @@ from gateway.store.accounts import NewEntry
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import ConfigError
 from tests.clock import FakeClock
-from tests.console.world import PASSWORD
-
-
-@pytest.fixture(scope="module")
-def kept() -> str:
-    """Return what is kept of the tests' password."""
-    return passwords.hashed(PASSWORD)
+from tests.console.world import PASSWORD, kept
 
 
 @pytest.fixture
-async def store(tmp_path: Path, kept: str) -> AsyncIterator[SqliteStore]:
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """Yield a store with one user."""
     opened = SqliteStore(tmp_path / "gateway.db")
     await opened.open()
     entry = NewEntry(at=FakeClock().now(), by="", remote="", action="user.added")
-    await opened.accounts.add("chen", "operator", kept, entry)
+    await opened.accounts.add("chen", "operator", kept(), entry)
     yield opened
     await opened.close()
 
@@ -118,15 +113,18 @@ async def test_an_unknown_name_costs_as_much_as_a_known_one(
     found = Sessions(store.accounts, FakeClock(), store.secret)
     assert await found.login(login("nobody")) == Refused()
     await begun(found)
-    assert compared == ["scrypt$ln=14,r=8,p=5"] * 2
+    assert compared == ["scrypt$ln=14,r=8,p=5", "scrypt$ln=4,r=8,p=1"]  # as new ones, as theirs
 
 
-def test_a_password_is_the_same_from_every_keyboard(kept: str) -> None:
-    """Full width or half; anything else is another password."""
+def test_a_password_is_the_same_from_every_keyboard() -> None:
+    """Full width or half; anything else is another password, and no two are kept alike."""
+    found = passwords.hashed(PASSWORD)
+    assert re.fullmatch(r"scrypt\$ln=14,r=8,p=5\$[\w+/=]{24}\$[\w+/=]{44}", found)
+    assert passwords.hashed(PASSWORD) != found
     wide = "".join(chr(ord(c) + 0xFEE0) if c != " " else "\u3000" for c in PASSWORD)
-    assert passwords.matches(wide, kept)
-    assert not passwords.matches(PASSWORD + " ", kept)
-    assert not passwords.matches("\ud800" * 10_000, kept)
+    assert passwords.matches(wide, found)
+    assert not passwords.matches(PASSWORD + " ", found)
+    assert not passwords.matches("\ud800" * 10_000, found)
 
 
 @pytest.mark.parametrize("weak", ["", "short", "elevenchars", "abababababab", "长" * 12, "x" * 129])

@@ -1,45 +1,63 @@
 """``gateway user``: who may use the console."""
 
+import io
 import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import Done, run
+from gateway.cli import main
+from tests.acceptance.process import Done
 from tests.console.world import PASSWORD
 from tests.gateway.world import CONFIG
 
+AT = ("--config", "gateway.yaml")
+
 
 @pytest.fixture
-async def folder(tmp_path: Path) -> Path:
-    """Return a folder with a configuration and an empty store."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a configuration and an empty store, where commands are run."""
     (tmp_path / "gateway.yaml").write_text(CONFIG, encoding="utf-8")
-    done = await run("migrate", "--config", "gateway.yaml", cwd=tmp_path)
-    assert done.code == 0, done.err
+    monkeypatch.chdir(tmp_path)
+    assert main(["migrate", *AT]) == 0
     return tmp_path
 
 
-async def user(folder: Path, *arguments: str, given: str | None = None) -> Done:
-    """Run ``gateway user …``."""
-    return await run("user", *arguments, "--config", "gateway.yaml", cwd=folder, given=given)
+@pytest.fixture
+def user(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Return what runs ``gateway user …``, given what comes by standard input."""
+    assert folder.is_dir()
+
+    def run(*arguments: str, given: str = "") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+        capsys.readouterr()
+        code = main(["user", *arguments, *AT])
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
-async def test_users_are_added_listed_changed_and_removed(folder: Path) -> None:
+def test_users_are_added_listed_changed_and_removed(user: Callable[..., Done]) -> None:
     """A password is a line of standard input; a name is given once, whatever its case."""
-    added = await user(folder, "add", "Chen", "--role", "operator", given=f"{PASSWORD}\n")
+    added = user("add", "Chen", "--role", "operator", given=f"{PASSWORD}\n")
     assert (added.code, added.out) == (0, "chen may log in as operator\n")
-    assert (await user(folder, "list")).out == "chen  operator\n"
-    again = await user(folder, "add", "CHEN", "--role", "admin", given=f"{PASSWORD}\n")
+    assert user("list").out == "chen  operator\n"
+    again = user("add", "CHEN", "--role", "admin", given=f"{PASSWORD}\n")
     assert again.code == 1
     assert "the name chen is taken" in again.err
-    assert (await user(folder, "change", "chen", "--role", "auditor")).code == 0
-    assert (await user(folder, "change", "chen", "--password", given="another one\n")).code == 2
-    assert (await user(folder, "list")).out == "chen  auditor\n"
-    assert (await user(folder, "remove", "chen")).code == 0
-    gone = await user(folder, "remove", "chen")
+    assert user("change", "chen", "--role", "auditor").code == 0
+    assert user("change", "chen", "--password", given="another one\n").code == 2
+    assert user("change", "chen", "--password", given="quite another one\n").code == 0
+    assert user("change", "li", "--role", "admin").code == 1
+    assert user("list").out == "chen  auditor\n"
+    assert user("remove", "chen").code == 0
+    gone = user("remove", "chen")
     assert (gone.code, "no user of this name" in gone.err) == (1, True)
 
 
@@ -53,14 +71,14 @@ async def test_users_are_added_listed_changed_and_removed(folder: Path) -> None:
         (("change", "chen"), "", "nothing to change"),
     ],
 )
-async def test_what_is_wrong_is_told(
-    folder: Path, arguments: tuple[str, ...], given: str, says: str
+def test_what_is_wrong_is_told(
+    user: Callable[..., Done], arguments: tuple[str, ...], given: str, says: str
 ) -> None:
     """With exit code 2, in a sentence, and nobody is added."""
-    done = await user(folder, *arguments, given=given)
+    done = user(*arguments, given=given)
     assert done.code == 2
     assert says in done.err
-    assert (await user(folder, "list")).out == ""
+    assert user("list").out == ""
 
 
 @pytest.mark.parametrize(("second", "code"), [(PASSWORD, 0), (PASSWORD + "!", 2)])

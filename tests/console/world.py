@@ -1,7 +1,9 @@
 """A gateway with users of its console, and their browsers without script."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -79,15 +81,30 @@ def words(page: Answer) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", page.text)).split())
 
 
+def kept(password: str = PASSWORD) -> str:
+    """Return what is kept of a password, quicker to compare than the gateway would have it."""
+    return passwords.hashed(password, ln=4, p=1)
+
+
 async def add_users(database: Path, *names: str, role: str | None = None) -> None:
     """Add users as the command does; each has the role of their name."""
     store = SqliteStore(database, owner=False)
     await store.open()
-    kept = passwords.hashed(PASSWORD)
     for name in names:
         entry = NewEntry(at=NOW, by="", remote="", action="user.added", subject=name)
-        assert await store.accounts.add(name, role or name, kept, entry)
+        assert await store.accounts.add(name, role or name, kept(), entry)
     await store.close()
+
+
+async def until(seen: Callable[[], bool]) -> None:
+    """Look again and again, faster than a loop of events could, until something is seen."""
+
+    def look() -> None:
+        while not seen():
+            time.sleep(0.0002)
+
+    async with asyncio.timeout(20):
+        await asyncio.to_thread(look)
 
 
 @dataclass
@@ -96,6 +113,7 @@ class Console:
 
     world: World
     database: Path
+    sessions: dict[str, dict[str, str]] = field(default_factory=dict)  #: cookies by user
 
     @asynccontextmanager
     async def browser(self, source: str = "127.0.0.1") -> AsyncIterator[Browser]:
@@ -105,7 +123,18 @@ class Console:
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[Browser]:
-        """Yield the browser of a user who has logged in."""
+        """Yield the browser of a user who has logged in, at their first use of this gateway."""
+        async with self.browser() as browser:
+            if name in self.sessions:
+                browser.cookies |= self.sessions[name]
+            else:
+                await browser.logged_in(name)
+                self.sessions[name] = dict(browser.cookies)
+            yield browser
+
+    @asynccontextmanager
+    async def anew(self, name: str) -> AsyncIterator[Browser]:
+        """Yield the browser of a user who has just logged in."""
         async with self.browser() as browser:
             yield await browser.logged_in(name)
 

@@ -162,6 +162,29 @@ async def test_the_audit_cannot_be_changed(store: Store, place: Place) -> None:
     assert await actions(store) == ["login"]
 
 
+async def test_routes_are_kept_with_what_they_replace(store: Store) -> None:
+    """What stood in the file is kept once, before the first version and after a change by hand."""
+    kept = store.routes_kept
+    assert await kept.keep("routes: 2\n", "holidays", "routes: 1\n", entry("routes.change")) == 2
+    await kept.came_into_force(2, entry("routes.in_force", 1, subject="2"))
+    assert await kept.keep("routes: 3\n", "again", "routes: 2\n", entry("routes.change", 2)) == 3
+    assert await kept.keep("routes: 5\n", "by hand", "routes: 4\n", entry("routes.change", 3)) == 5
+    found = await kept.versions(None, 10)
+    assert [(one.number, one.by, one.why, one.text) for one in found] == [
+        (5, "chen", "by hand", "routes: 5\n"),
+        (4, "", "", "routes: 4\n"),
+        (3, "chen", "again", "routes: 3\n"),
+        (2, "chen", "holidays", "routes: 2\n"),
+        (1, "", "", "routes: 1\n"),
+    ]
+    assert [one.in_force_at for one in found[2:]] == [None, make.after(1), make.NOW]
+    assert [one.number for one in await kept.versions(3, 1)] == [2]
+    assert await kept.version(4) == found[1]
+    assert await kept.version(9) is None
+    audit = await store.accounts.audit(Wanted(action="routes.change"), None, 9)
+    assert [one.subject for one in audit] == ["5", "3", "2"]
+
+
 def ask(place: Place, statement: str) -> None:
     """Run a statement as an administrator would, past the program."""
     if isinstance(place, PostgresPlace):

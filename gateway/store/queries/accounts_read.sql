@@ -10,6 +10,10 @@ SELECT name, role, password, created_at, changed_at FROM console_users ORDER BY 
 SELECT u.name, u.role, u.password, u.created_at, u.changed_at, s.opened_at, s.seen_at
 FROM console_sessions AS s JOIN console_users AS u ON u.name = s.name WHERE s.digest = ?1;
 
+-- name: routes_versions
+SELECT number, at, by, why, text, in_force_at FROM routes_versions
+WHERE number < ?1 ORDER BY number DESC LIMIT ?2;
+
 -- name: audit_since
 -- Entries are written in the order of their time.
 SELECT seq FROM audit WHERE at >= ?1 ORDER BY at, seq LIMIT 1;

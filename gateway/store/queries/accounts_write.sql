@@ -29,5 +29,14 @@ SELECT ?1, name, ?4, ?4 FROM console_users WHERE name = ?2 AND password = ?3;
 -- name: console_see_session
 UPDATE console_sessions SET seen_at = ?2 WHERE digest = ?1 AND seen_at < ?2;
 
+-- name: newest_routes
+SELECT number, text FROM routes_versions ORDER BY number DESC LIMIT 1;
+
+-- name: keep_routes
+INSERT INTO routes_versions (number, at, by, why, text, in_force_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: routes_in_force
+UPDATE routes_versions SET in_force_at = ?2 WHERE number = ?1;
+
 -- name: note
 INSERT INTO audit (at, by, remote, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
