@@ -65,10 +65,12 @@ class _Entrance:
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Show the login."""
+        await self._console.views.ready()
         return self._form(request, next_of(request.query.get("next", "")))
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         """Take name and password and begin a session."""
+        await self._console.views.ready()
         try:
             return await self._login(request)
         except FieldError:

@@ -150,6 +150,7 @@ def guarded(console: Console, page: Page, *rights: Right) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         token = request.cookies.get(SESSION, "")
         user: User | None = None
+        await console.views.ready()
         try:
             active = not (request.method == "GET" and "auto" in request.query)
             session = await console.sessions.find(token, active=active)

@@ -1,5 +1,6 @@
 """Rendering of the console's pages: templates, Chinese texts, headers, the style sheet."""
 
+import asyncio
 import hashlib
 import tomllib
 from collections.abc import Mapping
@@ -74,9 +75,14 @@ class Views:
             site_name=site_name,
             version=hashlib.sha256(self._css).hexdigest()[:12],
         )
-        for entry in folder.iterdir():  # compiled now: a first visitor would hold everybody up
-            if entry.name.startswith("console_"):
-                self._environment.get_template(entry.name)
+        self._names = [e.name for e in folder.iterdir() if e.name.startswith("console_")]
+        self._compiled = False
+
+    async def ready(self) -> None:
+        """Return once all templates are compiled: neither a start nor citizens wait for that."""
+        if not self._compiled:
+            await asyncio.to_thread(lambda: [*map(self._environment.get_template, self._names)])
+            self._compiled = True
 
     def page(
         self, name: str, *, user: User | None, form_token: str, status: int = 200, **context: object
