@@ -33,7 +33,7 @@ async def listing(visit: Visit) -> web.StreamResponse:
     store = visit.console.store
     return visit.page(
         "deadletters",
-        held=await store.quarantined(("held",), _SHOWN),
+        held=await store.held_heads(_SHOWN),
         dead=await store.deliveries(("dead",), _SHOWN),
         counts=await store.counts(),
     )
@@ -77,7 +77,7 @@ def _is_open(delivery: Delivery | None, item: Quarantined | None) -> bool:
 
 def _content(delivery: Delivery | None, item: Quarantined | None) -> str:
     if item is not None:
-        return item.raw.decode(errors="backslashreplace")[:_RAW]
+        return item.raw[: 4 * _RAW].decode(errors="backslashreplace")[:_RAW]
     data = msgspec.to_builtins(delivery.data) if delivery is not None else {}
     return json.dumps(data, ensure_ascii=False, indent=2)[:_RAW] if data else ""
 

@@ -23,6 +23,8 @@ from normalizer.schema import Evidence, Status, Urgency
 REFRESH_S = 10
 #: Open incidents on the live page.
 _INCIDENTS = 50
+#: Steps of an incident whose deliveries are shown: one that hundreds report has hundreds.
+_STEPS = 50
 _SEE = (Right.TICKETS, Right.EMERGENCIES)
 _FILTERS = ("channel", "urgency", "state", "since", "until")
 
@@ -104,7 +106,7 @@ async def ticket(visit: Visit) -> web.StreamResponse:
     await visit.note("ticket.seen", stored.number)
     opened = [await console.store.incident(id_) for id_ in stored.incidents]
     incidents = [one for one in opened if one is not None]
-    events = [*stored.events, *(event for one in incidents for event in one.events)]
+    events = [*stored.events, *(e for one in incidents for e in one.events[-_STEPS:])]
     shown = publish(stored, console.public)
     return visit.page(
         "ticket",

@@ -11,7 +11,7 @@ from gateway.store.ops import AuditRow, from_us, to_us
 from normalizer.schema import Value
 
 if TYPE_CHECKING:
-    from gateway.store.base import Delivery
+    from gateway.store.base import Delivery, Quarantined
     from gateway.store.read import Reader
 
 T = TypeVar("T")
@@ -234,6 +234,10 @@ class Consoled(Protocol):
     @property
     def routes_kept(self) -> RoutesKept:
         """The versions of the routes."""
+        ...
+
+    async def held_heads(self, limit: int) -> "list[Quarantined]":
+        """Return what is held, oldest first, without the messages themselves: ``raw`` is empty."""
         ...
 
     async def deliveries_of(self, events: Sequence[int]) -> "list[Delivery]":

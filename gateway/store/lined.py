@@ -279,6 +279,10 @@ class LinedStore(ABC):
         """Return quarantined messages in these states, oldest first."""
         return await self._read(lambda reader: reader.quarantined(states, limit))
 
+    async def held_heads(self, limit: int) -> list[Quarantined]:
+        """Return what is held, oldest first, without the messages themselves."""
+        return await self._read(lambda reader: reader.held_heads(limit))
+
     async def held(self, id: str) -> Quarantined | None:  # noqa: A002 - the protocol's name
         """Return the quarantined message with this id, whatever its state."""
         return await self._read(lambda reader: reader.held(id))

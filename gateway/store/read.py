@@ -287,6 +287,11 @@ class Reader(ABC):
         rows = [row for s in set(states) for row in self.rows("quarantined", s, limit)]
         return [_quarantined(r) for r in sorted(rows, key=lambda row: (row[1], row[0]))[:limit]]
 
+    def held_heads(self, limit: int) -> list[Quarantined]:
+        """Return what is held, oldest first, without the messages themselves."""
+        rows = self.rows("held_heads", limit)
+        return [_quarantined((*row[:5], b"", *row[5:])) for row in rows]
+
     def held(self, item_id: str) -> Quarantined | None:
         """Return the quarantined message with this id, whatever its state."""
         rows = self.rows("held", item_id)

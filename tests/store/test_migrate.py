@@ -94,6 +94,18 @@ def test_every_statement_is_sound(file: str) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("postgres_link", "read", "postgres_read", "accounts_read"),
+        ("postgres_link", "write", "postgres_write", "accounts_write"),
+    ],
+)
+def test_no_statement_hides_another(files: tuple[str, ...]) -> None:
+    """What one connection asks has names of its own; `load` refuses a name that is there twice."""
+    assert len(sql.load(*files)) > 10
+
+
 def test_a_statement_is_widened_row_by_row() -> None:
     """A wide statement takes the bindings of one row after the other."""
     one = "INSERT INTO t (a, b) VALUES (?1, ?2) ON CONFLICT DO NOTHING;"
