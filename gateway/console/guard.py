@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 SESSION, FORM, DEVICE = "gateway_console", "gateway_console_form", "gateway_console_device"
 #: What a login may lead to: pages of the console, as our own links name them.
 _NEXT = re.compile(r"/console/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)?")
+#: Characters of what something was done to, which may stand in an address that somebody made up.
+_SUBJECT_MOST = 200
 #: Navigation from another site's link: it brings no SameSite=Strict cookie, asking again does.
 _FOREIGN = ("cross-site", "same-site")
 
@@ -103,7 +105,7 @@ class Visit:
             by=self.user.name,
             remote=self.console.remote(self.request),
             action=action,
-            subject=subject,
+            subject=subject[:_SUBJECT_MOST],
             detail=detail,
         )
 
@@ -113,8 +115,7 @@ class Visit:
 
     async def refused(self, why: str) -> web.Response:
         """Return the page that tells that this may not be done; the audit has it."""
-        path = self.request.path[:200]
-        await self.note("refused", path, why=why, method=self.request.method)
+        await self.note("refused", self.request.path, why=why, method=self.request.method)
         log.warning("console.refused", extra={"why": why})
         return self.notice(403, why)
 
