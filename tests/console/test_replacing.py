@@ -51,7 +51,7 @@ async def test_a_try_that_does_not_end_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its process is killed; so many may wait, and the others are told to come again."""
-    monkeypatch.setattr(trial, "LASTS_S", 0.2)
+    monkeypatch.setattr(trial, "LASTS_S", 0.05)
     tries = Trial()
     path = tmp_path / "gateway.yaml"
     found = await asyncio.gather(

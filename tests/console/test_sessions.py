@@ -120,7 +120,8 @@ def test_a_password_is_the_same_from_every_keyboard() -> None:
     """Full width or half; anything else is another password, and no two are kept alike."""
     found = passwords.hashed(PASSWORD)
     assert re.fullmatch(r"scrypt\$ln=14,r=8,p=5\$[\w+/=]{24}\$[\w+/=]{44}", found)
-    assert passwords.hashed(PASSWORD) != found
+    assert kept() != kept()
+    found = kept()
     wide = "".join(chr(ord(c) + 0xFEE0) if c != " " else "\u3000" for c in PASSWORD)
     assert passwords.matches(wide, found)
     assert not passwords.matches(PASSWORD + " ", found)
