@@ -87,18 +87,22 @@ def dotted(path: ValuePath) -> str:
     return ".".join(map(str, path))
 
 
-def read(path: Path, environ: Mapping[str, str] | None = None) -> Document:
+def read(
+    path: Path, environ: Mapping[str, str] | None = None, raw: bytes | None = None
+) -> Document:
     """Return a YAML file's document; mistakes are among its problems, nothing is raised.
 
     Args:
         path: The file, in UTF-8.
         environ: Where ``${NAME}`` is looked up; None leaves ``${…}`` and ``$$`` as they stand.
+        raw: What would be in the file; None: what is.
     """
     file = str(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        return _broken(file, 1, f"cannot be read: {error.strerror}")
+    if raw is None:
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            return _broken(file, 1, f"cannot be read: {error.strerror}")
     if len(raw) > MAX_BYTES:
         return _broken(file, 1, f"larger than {MAX_BYTES} bytes")
     try:

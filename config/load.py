@@ -86,18 +86,21 @@ def base_of(path: Path) -> Path:
     return Path.cwd() if folder == shipped().resolve() else folder
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
+def load(
+    path: Path | None = None, environ: Mapping[str, str] | None = None, raw: bytes | None = None
+) -> Loaded:
     """Return the configuration in a file.
 
     Args:
         path: The file; None takes ``./config/gateway.yaml`` if present, else the shipped default.
         environ: Where ``${NAME}`` is looked up; None is this process's environment.
+        raw: What would be in the file; None: what is.
 
     Raises:
         Invalid: With all that is wrong.
     """
     file = path or (DEFAULT if DEFAULT.is_file() else shipped() / "gateway.yaml")
-    document = read(file, environment() if environ is None else environ)
+    document = read(file, environment() if environ is None else environ, raw)
     problems = list(document.problems)
     settings = _validate(Settings, document, problems)
     pack = _pack(_region(settings, document), file, document, problems)

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,8 @@ from gateway.cards.watch import CardWatch
 from gateway.clock import Clock, SystemClock
 from gateway.clusters.watch import ClusterWatch
 from gateway.composition import Base, Force, Parts, assemble
-from gateway.configcheck import LOOPBACK
+from gateway.configcheck import LOOPBACK, checked
+from gateway.console.routing import Routing
 from gateway.desks.roster import Roster
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours, meeting_of
@@ -42,12 +44,15 @@ _FIXED = ("instance", "http", "store", "queue", "reading", "channels", "adapters
 class App:
     """A gateway, running between `start` and `stop`."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, channels: Plugins, adapters: Plugins) -> None:
         self.parts = parts
+        self._kinds = (channels, adapters)
+        self._reloading = asyncio.Lock()
         self.url = ""
         self._loaded = parts.base.loaded
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        parts.base.routing.run_by(self)
 
     async def start(self) -> str:
         """Return the address once every listener is bound."""
@@ -112,6 +117,20 @@ class App:
                 log.exception("part.failed", extra={"part": name})
                 self.parts.base.metrics.count("part_failed", name)
             await asyncio.sleep(_RESTART_S)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The configuration in force."""
+        return self._loaded
+
+    async def reload_from(self, path: Path | None) -> None:
+        """Read a configuration's file and put it in force; one time after another.
+
+        Raises:
+            ConfigError: As with `reload`, or with all that is wrong in the file.
+        """
+        async with self._reloading:
+            await self.reload(await asyncio.to_thread(checked, path, *self._kinds))
 
     async def reload(self, loaded: Loaded) -> None:
         """Put routes, lexicons, region rules, desks and alarms of a configuration in force, at once.
@@ -212,8 +231,9 @@ async def build(
                 secret=store.secret,
             ),
             blobs=Blobs(settings.store.files, alone=meeting_of(store) is None),
+            routing=Routing(store.routes_kept),
         )
-        return App(assemble(base, channels, adapters, messengers or {}))
+        return App(assemble(base, channels, adapters, messengers or {}), channels, adapters)
     except BaseException:
         await store.close()
         raise

@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _train(commands, config)
     _deadletter(commands, config)
     _routes(commands)
+    _user(commands, config)
     _simulate(commands)
     bench = commands.add_parser("bench", help="measure the gateway on this machine")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -119,6 +120,24 @@ def _deadletter(
     discard = actions.add_parser("discard", parents=[config], help="give one up, with a reason")
     discard.add_argument("id", metavar="ID")
     discard.add_argument("--why", required=True, metavar="TEXT")
+
+
+def _user(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    config: argparse.ArgumentParser,
+) -> None:
+    group = commands.add_parser("user", help="who may use the console")
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", parents=[config], help="let somebody in; asks for a password")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--role", required=True, help="admin, operator, liaison or auditor")
+    actions.add_parser("list", parents=[config], help="list them with their roles")
+    change = actions.add_parser("change", parents=[config], help="another role or password")
+    change.add_argument("name", metavar="NAME")
+    change.add_argument("--role", help="the new one")
+    change.add_argument("--password", action="store_true", help="ask for a new one")
+    remove = actions.add_parser("remove", parents=[config], help="let somebody in no more")
+    remove.add_argument("name", metavar="NAME")
 
 
 def _routes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

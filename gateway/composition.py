@@ -27,6 +27,12 @@ from gateway.cards.watch import Terms
 from gateway.carriers import CarrierReports, Recollection
 from gateway.clock import Clock
 from gateway.compose import Rules
+from gateway.console import mount as console_pages
+from gateway.console.again import Again
+from gateway.console.guard import Console
+from gateway.console.routing import Routing
+from gateway.console.sessions import Sessions
+from gateway.console.views import Views as ConsoleViews
 from gateway.core import Core
 from gateway.desks import emergency
 from gateway.desks import page as deskpage
@@ -90,6 +96,7 @@ class Base:
     metrics: Metrics
     public: Public
     blobs: Blobs
+    routing: Routing  #: by which the console changes routes
 
     def sounds_urgent(self, text: str) -> bool:
         """Return whether a text sounds like an emergency at a quick look, by the rules in force."""
@@ -311,6 +318,7 @@ def _application(
         proxies=base.loaded.settings.http.trusted_proxies,
     )
     app.add_routes(deskpage.routes(site))
+    app.add_routes(console_pages.routes(_console(base, front)))
     if front.portal is not None:
         accounts = {
             name: cast("Authorizer", channel)
@@ -324,6 +332,23 @@ def _application(
         app.add_routes(open311.routes(_open311(base, portal)))
         front.page_missing = lambda request: failure(portal.views, request, 404)
     return app
+
+
+def _console(base: Base, front: http.Front) -> Console:
+    force, settings = base.force, base.loaded.settings
+    return Console(
+        store=base.store,
+        clock=base.clock,
+        public=base.public,
+        sessions=Sessions(base.store.accounts, base.clock, base.store.secret),
+        views=ConsoleViews(settings.instance.name, settings.instance.zone),
+        health=front.health,
+        metrics=base.metrics,
+        remote=front.remote,
+        roster=lambda: force.roster,
+        again=Again(front.webhooks, front.taking),
+        routing=base.routing,
+    )
 
 
 def _open311(base: Base, portal: Portal) -> open311.Open311:

@@ -6,6 +6,7 @@ the sections meet each other, the region's rule pack and the plug-ins that are i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from channels.phone.dialogue import SEATS
 from config.document import Problem, ValuePath
 from config.explain import did_you_mean, problems_of
-from config.load import Loaded
+from config.load import Loaded, load
 from config.plugin import Plugin
 from config.settings import Desk, Route, as_list
 from gateway.desks.roster import DUTY
@@ -22,6 +23,7 @@ from gateway.laddercheck import alarms, ladder
 from gateway.outbox.destination import OWN
 from gateway.route import hours_of, pattern_of
 from gateway.shadow import shadows
+from normalizer.errors import ConfigError
 from normalizer.schema import Domain, RequestType, Service, Urgency
 
 Plugins = Mapping[str, Plugin[Any, Any]]
@@ -62,6 +64,14 @@ def problems(loaded: Loaded, channels: Plugins, adapters: Plugins) -> list[Probl
             *_routes(loaded, channels, adapters),
         }
     )
+
+
+def checked(path: Path | None, channels: Plugins, adapters: Plugins) -> Loaded:
+    """Return a configuration that can be served. Raises `ConfigError` with all that is wrong."""
+    loaded = load(path)
+    if wrong := problems(loaded, channels, adapters):
+        raise ConfigError("\n".join(map(str, wrong)))
+    return loaded
 
 
 def _names(sections: Sequence[Mapping[str, Any]], plugins: Plugins) -> list[str]:

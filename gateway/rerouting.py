@@ -115,6 +115,17 @@ class Report(Value, frozen=True, kw_only=True):
     elsewhere: tuple[Moved, ...]
 
 
+async def replayed(store: Store, rules: Rules, last: int) -> Report:
+    """Return which of so many of the newest tickets would go elsewhere by other rules."""
+    found: list[Moved] = []
+    count = 0
+    async for stored, raw in newest(store, last):
+        count += 1
+        if (one := moved(stored, rules, raw)) is not None:
+            found.append(one)
+    return Report(tickets=count, elsewhere=tuple(found))
+
+
 def shown(report: Report) -> str:
     """Return a report for people: a ticket's number, and below it what differs, old → new."""
     lines: list[str] = []

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import io
 import json
+import secrets
 import shutil
 import signal
 import sys
@@ -13,10 +14,14 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from config.load import load
 from gateway import logs, plugins
 from gateway.app import build
+from gateway.clock import SystemClock
 from gateway.commands.serve import run_loop
+from gateway.console import passwords
 from gateway.demo.cast import cast, configuration, started
 from gateway.demo.peers import LoopbackOffice, new_secret
 from gateway.demo.performance import answered, perform
@@ -26,6 +31,7 @@ from gateway.demo.verdict import Run, faults
 from gateway.demo.wechat import WeChat
 from gateway.loopback import free_port
 from gateway.peers.answers import code_in
+from gateway.store.accounts import NewEntry
 
 #: Where the pages are if nobody says otherwise and nobody else is there.
 _PORT = 8345
@@ -53,10 +59,11 @@ async def demonstrate(
         for why in missing:
             print(f"Not shown: {why}")
         port = arguments.port or free_port(0 if arguments.once else _PORT)
-        async with serving(configuration(port, office, sections)) as url:
+        password = secrets.token_urlsafe(12)
+        async with serving(configuration(port, office, sections), password) as url:
             story, good = await _show(url, office, playing)
             if not arguments.once:
-                await _stay(url, story)
+                await _stay(url, story, password)
     finally:
         for peer in peers:
             await peer.stop()
@@ -65,15 +72,25 @@ async def demonstrate(
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Mapping[str, object]) -> AsyncIterator[str]:
-    """Serve a gateway with a store of its own, and give its address."""
+async def serving(settings: Mapping[str, object], password: str = "") -> AsyncIterator[str]:
+    """Serve a gateway with a store of its own, and give its address.
+
+    Args:
+        settings: Its configuration.
+        password: Of the user ``demo`` of its console; empty: there is none.
+    """
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         path = Path(folder) / "gateway.yaml"
-        path.write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
+        plain = json.loads(json.dumps(settings))
+        path.write_text(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), "utf-8")
         app = await build(
             load(path), plugins.load("gateway.channels"), plugins.load("gateway.adapters")
         )
         try:
+            if password:
+                entry = NewEntry(at=SystemClock().now(), by="", remote="", action="user.added")
+                kept = await asyncio.to_thread(passwords.hashed, password)
+                await app.parts.base.store.accounts.add("demo", "admin", kept, entry)
             yield await app.start()
         finally:
             await app.stop()
@@ -115,7 +132,7 @@ def _summary(story: Run, took_s: float) -> str:
     )
 
 
-async def _stay(url: str, story: Run) -> None:
+async def _stay(url: str, story: Run, password: str) -> None:
     """Print where the pages are and wait for a signal."""
     print(
         f"\nThe pages stay open until Ctrl-C:\n  request form  {url}/\n  progress      {url}/progress"
@@ -124,7 +141,9 @@ async def _stay(url: str, story: Run) -> None:
     seen = sorted(story.sent, key=lambda one: one.scene.channel != WeChat.name)
     if known := next((one for one in seen if one.number and code_in(one.answer)), None):
         print(f"                number {known.number}, query code {code_in(known.answer)}")
-    print(f"  fire desk     {url}/desk/119\n  state         {url}/readyz", flush=True)
+    print(f"  fire desk     {url}/desk/119\n  console       {url}/console/")
+    print(f"                user demo, password {password}")
+    print(f"  state         {url}/readyz", flush=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

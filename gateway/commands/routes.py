@@ -8,7 +8,7 @@ import msgspec
 
 from config.load import DEFAULT, Loaded, load
 from gateway.commands.check import is_wrong
-from gateway.rerouting import Moved, Report, moved, newest, shown
+from gateway.rerouting import Report, replayed, shown
 from gateway.rules import compile_rules
 from gateway.store.engines import from_url
 
@@ -35,13 +35,7 @@ async def _report(other: Loaded, arguments: argparse.Namespace) -> Report:
     store = from_url(in_force.settings.store.url, owner=False)
     await store.open()
     try:
-        found: list[Moved] = []
-        count = 0
-        async for stored, raw in newest(store, arguments.last):
-            count += 1
-            if (one := moved(stored, rules, raw)) is not None:
-                found.append(one)
-        return Report(tickets=count, elsewhere=tuple(found))
+        return await replayed(store, rules, arguments.last)
     finally:
         await store.close()
 

@@ -12,10 +12,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from config.load import Loaded, load
 from gateway import logs, plugins
 from gateway.app import App, build
-from gateway.configcheck import problems
+from gateway.configcheck import checked
 from normalizer.errors import ConfigError, GatewayError
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
         gc.freeze()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        reloading = Reloading(app, arguments, channels, adapters)
+        reloading = Reloading(app, arguments.config)
         loop.add_signal_handler(signal.SIGHUP, reloading.begin)
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
@@ -76,40 +75,23 @@ async def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def checked(path: Path | None, channels: plugins.Plugins, adapters: plugins.Plugins) -> Loaded:
-    """Return a configuration that can be served. Raises `ConfigError` with all that is wrong."""
-    loaded = load(path)
-    if wrong := problems(loaded, channels, adapters):
-        raise ConfigError("\n".join(map(str, wrong)))
-    return loaded
-
-
 class Reloading:
     """Reads the configuration again when asked; one time after another."""
 
-    def __init__(
-        self,
-        app: App,
-        arguments: argparse.Namespace,
-        channels: plugins.Plugins,
-        adapters: plugins.Plugins,
-    ) -> None:
+    def __init__(self, app: App, path: Path | None) -> None:
         self._app = app
-        self._path = arguments.config
-        self._channels = channels
-        self._adapters = adapters
-        self._task: asyncio.Task[None] | None = None
+        self._path = path
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
-        """Start a reload behind the one that runs, if any."""
-        self._task = asyncio.create_task(self._reload(self._task))
+        """Start a reload behind those that run, if any."""
+        task = asyncio.create_task(self._reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _reload(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.gather(before, return_exceptions=True)
+    async def _reload(self) -> None:
         try:
-            loaded = await asyncio.to_thread(checked, self._path, self._channels, self._adapters)
-            await self._app.reload(loaded)
+            await self._app.reload_from(self._path)
         except (GatewayError, OSError) as error:
             # The running configuration stays in force.
             log.warning("gateway.reload_refused", extra={"why": str(error)})

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
 
+from gateway.store.accounts import Consoled
 from gateway.store.watching import Look, Unwatched
 from normalizer.schema import Incident, Ticket, Value
 
@@ -224,7 +225,7 @@ class Watched(Value, frozen=True, kw_only=True):
     handed_over: bool  #: its first event has reached the destination of its route
 
 
-class Store(Protocol):
+class Store(Consoled, Protocol):
     """Where everything is kept. Every method may raise `StoreError`."""
 
     async def open(self) -> None:
@@ -330,11 +331,7 @@ class Store(Protocol):
         """Make a dead delivery due again (``due``) or ``discarded``; False if it is not dead."""
         ...
 
-    async def incident(
-        self,
-        id: str,  # noqa: A002 - as above
-        events: Collection[int] = (),
-    ) -> StoredIncident | None:
+    async def incident(self, id: str, events: Collection[int] = ()) -> StoredIncident | None:  # noqa: A002 - as above
         """Return the incident with this id; its events by these ``seq`` are never left out."""
         ...
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gateway.store import accounts_changes
 from gateway.store.batch import SPAN, Batch, Origin
 from gateway.store.ops import (
     AddTicket,
@@ -273,5 +274,6 @@ HANDLERS: Mapping[type, Callable[[Batch, Any], Any]] = MappingProxyType(
         Release: release,
         Watch: watch,
         Broken: refuse,
+        **accounts_changes.HANDLERS,
     }
 )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from gateway.line import Line
 from gateway.store import asking, ops
+from gateway.store.accounts import Accounts, RoutesKept
 from gateway.store.base import (
     Acceptance,
     Added,
@@ -50,6 +51,8 @@ class LinedStore(ABC):
         self._writer: Line | None = None
         self._questions: Line | None = None
         self._reader: Reader | None = None
+        self.accounts = Accounts(self._write, self._read)
+        self.routes_kept = RoutesKept(self._write, self._read)
 
     @abstractmethod
     async def open(self) -> None:
@@ -228,6 +231,10 @@ class LinedStore(ABC):
         """Return deliveries in these states, oldest first."""
         return await self._read(lambda reader: reader.deliveries(states, limit))
 
+    async def deliveries_of(self, events: Sequence[int]) -> list[Delivery]:
+        """Return the deliveries that tell of events, by their ``seq``, whatever their state."""
+        return await self._read(lambda reader: reader.deliveries_of(events))
+
     async def destinations(self) -> list[str]:
         """Return the destinations that have unfinished deliveries."""
         return await self._read(lambda reader: reader.destinations())
@@ -271,6 +278,10 @@ class LinedStore(ABC):
     async def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages in these states, oldest first."""
         return await self._read(lambda reader: reader.quarantined(states, limit))
+
+    async def held_heads(self, limit: int) -> list[Quarantined]:
+        """Return what is held, oldest first, without the messages themselves."""
+        return await self._read(lambda reader: reader.held_heads(limit))
 
     async def held(self, id: str) -> Quarantined | None:  # noqa: A002 - the protocol's name
         """Return the quarantined message with this id, whatever its state."""

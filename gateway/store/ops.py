@@ -160,6 +160,82 @@ class Tend(Op, frozen=True, array_like=True, tag=True):
     """Make due what gateways that are gone had leased; for stores of several gateways."""
 
 
+#: at, by, remote, action, subject, detail as JSON: as the columns of the audit are ordered.
+AuditRow = tuple[int, str, str, str, str, str]
+
+
+class AddUser(Op, frozen=True, array_like=True, tag=True):
+    """Let somebody use the console."""
+
+    name: str
+    role: str
+    password: str  #: hashed
+    audit: AuditRow
+
+
+class ChangeUser(Op, frozen=True, array_like=True, tag=True):
+    """Give a user another role or password, and end their sessions."""
+
+    name: str
+    role: str | None
+    password: str | None
+    audit: AuditRow
+
+
+class RemoveUser(Op, frozen=True, array_like=True, tag=True):
+    """Take a user and their sessions out."""
+
+    name: str
+    audit: AuditRow
+
+
+class OpenSession(Op, frozen=True, array_like=True, tag=True):
+    """Begin a session, and end those that were opened or last seen too long ago."""
+
+    digest: str
+    name: str
+    password: str  #: hashed, as it was when the one that was typed matched it
+    opened_since: int
+    seen_since: int
+    audit: AuditRow
+
+
+class SeeSession(Op, frozen=True, array_like=True, tag=True):
+    """Note that a session was used."""
+
+    digest: str
+    at: int
+
+
+class EndSession(Op, frozen=True, array_like=True, tag=True):
+    """End a session."""
+
+    digest: str
+    audit: AuditRow
+
+
+class KeepRoutes(Op, frozen=True, array_like=True, tag=True):
+    """Keep a version of the routes, before it is put in force."""
+
+    text: str
+    why: str
+    before: str | None  #: what is in force so far, kept first if it is not the newest version
+    audit: AuditRow
+
+
+class RoutesInForce(Op, frozen=True, array_like=True, tag=True):
+    """Note that a version of the routes came into force."""
+
+    number: int
+    audit: AuditRow
+
+
+class Note(Op, frozen=True, array_like=True, tag=True):
+    """Write into the audit."""
+
+    audit: AuditRow
+
+
 class Broken(Op, frozen=True, array_like=True, tag=True):
     """Stands for a change that could not be carried across; fails with this text."""
 
@@ -176,5 +252,14 @@ AnyOp = (
     | Hold
     | Release
     | Watch
+    | AddUser
+    | ChangeUser
+    | RemoveUser
+    | OpenSession
+    | SeeSession
+    | EndSession
+    | Note
+    | KeepRoutes
+    | RoutesInForce
     | Broken
 )

@@ -52,7 +52,7 @@ class PostgresCommitter:
 
     def __init__(self, url: str, node: int) -> None:
         self._node = node
-        self._link = Link(url, asked("write", "postgres_write"), self._settle_in)
+        self._link = Link(url, asked("write", "postgres_write", "accounts_write"), self._settle_in)
         self._name = secrets.token_hex(8)
         self._mark = 0  #: counts transactions that were begun
         self._last: Last | None = None

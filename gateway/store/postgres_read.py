@@ -19,7 +19,7 @@ class PostgresReader(Reader):
     """The reading side of a PostgreSQL store. Used by one thread at a time."""
 
     def __init__(self, url: str) -> None:
-        self._link = Link(url, asked("read", "postgres_read"))
+        self._link = Link(url, asked("read", "postgres_read", "accounts_read"))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -58,18 +58,19 @@ class PostgresReader(Reader):
         link.well()
         return results, errors
 
-    def _rows(self, name: str, *bindings: Any) -> list[Any]:
+    def rows(self, name: str, *bindings: Any) -> list[Any]:
+        """Return all rows of a statement."""
         return self._link.rows(name, *bindings)
 
     def shared(self, name: str) -> Entry | None:
         """Return the value that all gateways see under a name."""
-        rows = self._rows("shared", name)
+        rows = self.rows("shared", name)
         return Entry(value=rows[0][1], version=rows[0][0]) if rows else None
 
     def moved(self, since: int | None) -> tuple[list[Moved], int]:
         """Return the incidents that have changed behind an event, and the newest event there is."""
-        head: int = self._rows("head")[0][0]
-        rows = [] if since is None else self._rows("incidents_moved", since)
+        head: int = self.rows("head")[0][0]
+        rows = [] if since is None else self.rows("incidents_moved", since)
         return [
             Moved(
                 incident=incident,

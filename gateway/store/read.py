@@ -1,6 +1,7 @@
 """Questions that change nothing, and how rows become values; an engine brings the rows."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -98,13 +99,13 @@ class Reader(ABC):
         """Let go of the connection."""
 
     @abstractmethod
-    def _rows(self, name: str, *bindings: Any) -> list[Any]:
+    def rows(self, name: str, *bindings: Any) -> list[Any]:
         """Return all rows of a statement; lists are bound as JSON arrays."""
 
     def _grouped(self, name: str, *of: Iterable[int]) -> dict[int, list[Any]]:
         """Return the rest of each row under its first column."""
         groups: dict[int, list[Any]] = defaultdict(list)
-        for stream, *row in self._rows(name, *(_list(tuple(one)).decode() for one in of)):
+        for stream, *row in self.rows(name, *(_list(tuple(one)).decode() for one in of)):
             groups[stream].append(row)
         return groups
 
@@ -130,49 +131,49 @@ class Reader(ABC):
         found = parse(number)
         if found is None:
             return None
-        tickets = self._tickets(self._rows("ticket_by_nr", int(found[0]) * SPAN + found[1]))
+        tickets = self._tickets(self.rows("ticket_by_nr", int(found[0]) * SPAN + found[1]))
         return tickets[0] if tickets else None
 
     def tickets(self, ids: Iterable[str]) -> dict[str, StoredTicket]:
         """Return those of the tickets with these ids that exist."""
-        rows = self._rows("tickets_by_id", _list(tuple(ids)).decode())
+        rows = self.rows("tickets_by_id", _list(tuple(ids)).decode())
         return {stored.ticket.id: stored for stored in self._tickets(rows)}
 
     def page(self, after: str, limit: int) -> list[StoredTicket]:
         """Return the first tickets committed behind the one with id ``after``."""
-        return self._tickets(self._rows("tickets_after", after, limit))
+        return self._tickets(self.rows("tickets_after", after, limit))
 
     def numbered(self, day: int, after: int, limit: int) -> list[StoredTicket]:
         """Return the tickets of a day behind a count, in the order of their numbers."""
         first = day * SPAN
-        return self._tickets(self._rows("tickets_numbered", first + after, first + SPAN, limit))
+        return self._tickets(self.rows("tickets_numbered", first + after, first + SPAN, limit))
 
     def newest(self, day: int, before: int, limit: int, *, public: bool) -> list[StoredTicket]:
         """Return tickets of a day below a count (0: all) and of the days before it, newest first."""
         below = day * SPAN + before if before else (day + 1) * SPAN
         name = "public_before" if public else "tickets_before"
-        return self._tickets(self._rows(name, below, limit))
+        return self._tickets(self.rows(name, below, limit))
 
     def conversation(
         self, channel: str, account: str, thread: str, since: int
     ) -> list[StoredTicket]:
         """Return tickets of one conversation, newest first."""
         of = (channel, account, thread)
-        return self._tickets(self._rows("tickets_of_thread", *of, since, MOST_EARLIER))
+        return self._tickets(self.rows("tickets_of_thread", *of, since, MOST_EARLIER))
 
     def known(self, channel: str, account: str, key: str) -> str | None:
         """Return the number of the ticket that was made of the message with this key."""
-        rows = self._rows("known", channel, account, key)
+        rows = self.rows("known", channel, account, key)
         return number_of(rows[0][0]) if rows else None
 
     def raw(self, ticket_id: str) -> tuple[bytes, str] | None:
         """Return a ticket's raw message and its media type."""
-        rows = self._rows("raw", ticket_id)
+        rows = self.rows("raw", ticket_id)
         return (bytes(rows[0][0]), rows[0][1]) if rows else None
 
     def attached(self, hashes: Iterable[str]) -> set[str]:
         """Return those of the hashes that a ticket or an event names."""
-        return {row[0] for row in self._rows("attached", _list(tuple(hashes)).decode())}
+        return {row[0] for row in self.rows("attached", _list(tuple(hashes)).decode())}
 
     def _incidents(
         self, rows: Sequence[Any], events_too: Iterable[int] = ()
@@ -186,7 +187,7 @@ class Reader(ABC):
 
     def incident(self, incident_id: str, events: Iterable[int] = ()) -> StoredIncident | None:
         """Return the incident with this id, and these of its events however old."""
-        found = self._incidents(self._rows("incident_by_id", incident_id), events)
+        found = self._incidents(self.rows("incident_by_id", incident_id), events)
         return found[0] if found else None
 
     def incidents(
@@ -195,23 +196,23 @@ class Reader(ABC):
         """Return incidents, ids ascending."""
         name = "incidents_in_state" if desk is None else "incidents_at_desk"
         more = () if desk is None else (desk,)
-        rows = [row for s in set(states) for row in self._rows(name, s, after, limit, *more)]
+        rows = [row for s in set(states) for row in self.rows(name, s, after, limit, *more)]
         return self._incidents(sorted(rows)[:limit])
 
     def ladder_due(self, now: int, limit: int) -> list[StoredIncident]:
         """Return incidents whose clock has run out, most overdue first."""
-        return self._incidents(self._rows("ladder_due", now, limit))
+        return self._incidents(self.rows("ladder_due", now, limit))
 
     def ladder_next(self) -> int | None:
         """Return when the next clock runs out."""
-        value: int | None = self._rows("ladder_next")[0][0]
+        value: int | None = self.rows("ladder_next")[0][0]
         return value
 
     def unwatched(self, limit: int) -> Unwatched:
         """Return the oldest news that nobody has seen to."""
-        upto: int = self._rows("watch_upto")[0][0]
-        tickets = self._rows("limits_since", upto, limit)
-        steps = self._rows("steps_since", upto, limit)
+        upto: int = self.rows("watch_upto")[0][0]
+        tickets = self.rows("limits_since", upto, limit)
+        steps = self.rows("steps_since", upto, limit)
         # Behind the end of a full page of one kind there may be older ones of it than of the other.
         ends = [page[-1][0] for page in (tickets, steps) if len(page) == limit]
         end = min(ends, default=max([upto] + [page[-1][0] for page in (tickets, steps) if page]))
@@ -229,13 +230,13 @@ class Reader(ABC):
 
     def watched(self, now: int, limit: int) -> list[Watched]:
         """Return tickets whose time has come, the longest overdue first."""
-        tickets = self._tickets(self._rows("watched", now, limit))
+        tickets = self._tickets(self.rows("watched", now, limit))
         asked = [
             (stored.events[0].seq, stored.ticket.route.to)
             for stored in tickets
             if stored.ticket.limits.dispatch_by is not None
         ]
-        rows = self._rows("not_handed_over", _list(asked).decode()) if asked else ()
+        rows = self.rows("not_handed_over", _list(asked).decode()) if asked else ()
         waiting = {row[0] for row in rows}
         return [
             Watched(stored=stored, handed_over=stored.events[0].seq not in waiting)
@@ -244,7 +245,7 @@ class Reader(ABC):
 
     def next_due(self, destination: str, lane: int) -> int | None:
         """Return when the next delivery may be claimed."""
-        rows = self._rows("next_due", destination, lane)
+        rows = self.rows("next_due", destination, lane)
         return rows[0][0] if rows else None
 
     def deliveries(self, states: Sequence[str], limit: int) -> list[Delivery]:
@@ -252,31 +253,53 @@ class Reader(ABC):
         rows = []
         for state in set(states):
             common = state in ("due", "done")
-            rows += self._rows("deliveries_common" if common else "deliveries_rare", state, limit)
+            rows += self.rows("deliveries_common" if common else "deliveries_rare", state, limit)
         return [delivery_of(row) for row in sorted(rows)[:limit]]
+
+    def deliveries_of(self, events: Iterable[int]) -> list[Delivery]:
+        """Return the deliveries that tell of events, oldest first.
+
+        Both are numbered in the order in which they were written, and an event's deliveries with it or
+        later: so they are looked for as in a dictionary, and no index has to be written for them.
+        """
+        last: int = self.rows("last_delivery")[0][0]
+        rows: list[Any] = []
+        for event in sorted(set(events)) if last else ():
+            first = bisect_left(range(last + 1), event, key=self._told_of)
+            rows += self.rows("deliveries_from", first, event)
+        return [delivery_of(row) for row in rows]
+
+    def _told_of(self, seq: int) -> int:
+        """Return the event that the first delivery from a number on tells of."""
+        return int(self.rows("told_of", seq)[0][0])
 
     def destinations(self) -> list[str]:
         """Return the destinations that have unfinished deliveries."""
-        return [row[0] for row in self._rows("destinations")]
+        return [row[0] for row in self.rows("destinations")]
 
     def delivery(self, event_id: str) -> Delivery | None:
         """Return the delivery of this event id."""
-        rows = self._rows("delivery", event_id)
+        rows = self.rows("delivery", event_id)
         return delivery_of(rows[0]) if rows else None
 
     def quarantined(self, states: Sequence[str], limit: int) -> list[Quarantined]:
         """Return quarantined messages, oldest first."""
-        rows = [row for s in set(states) for row in self._rows("quarantined", s, limit)]
+        rows = [row for s in set(states) for row in self.rows("quarantined", s, limit)]
         return [_quarantined(r) for r in sorted(rows, key=lambda row: (row[1], row[0]))[:limit]]
+
+    def held_heads(self, limit: int) -> list[Quarantined]:
+        """Return what is held, oldest first, without the messages themselves."""
+        rows = self.rows("held_heads", limit)
+        return [_quarantined((*row[:5], b"", *row[5:])) for row in rows]
 
     def held(self, item_id: str) -> Quarantined | None:
         """Return the quarantined message with this id, whatever its state."""
-        rows = self._rows("held", item_id)
+        rows = self.rows("held", item_id)
         return _quarantined(rows[0]) if rows else None
 
     def counts(self) -> dict[str, int]:
         """Return the counters."""
-        return dict(self._rows("counters"))
+        return dict(self.rows("counters"))
 
 
 def _quarantined(row: Sequence[Any]) -> Quarantined:

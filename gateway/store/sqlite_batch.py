@@ -10,7 +10,7 @@ import apsw
 from gateway.store.batch import DELIVERY_COLUMNS, TICKET_COLUMNS, Batch, Last
 from gateway.store.sql import load, widened
 
-SQL = load("write", "sqlite_write")
+SQL = load("write", "sqlite_write", "accounts_write")
 
 #: Rows that one statement writes. Each call into SQLite gives the interpreter's lock to the loop,
 #: which gives it back when it pleases: so a batch is written by few calls.

@@ -11,7 +11,7 @@ from gateway.store.read import Reader
 from gateway.store.sql import load
 from gateway.store.sqlite_file import connect, meaning
 
-SQL = load("read", "sqlite_read")
+SQL = load("read", "sqlite_read", "accounts_read")
 
 
 class SqliteReader(Reader):
@@ -44,5 +44,6 @@ class SqliteReader(Reader):
             self._connection.execute("ROLLBACK")
         return results, errors
 
-    def _rows(self, name: str, *bindings: Any) -> list[Any]:
+    def rows(self, name: str, *bindings: Any) -> list[Any]:
+        """Return all rows of a statement."""
         return self._connection.execute(SQL[name], bindings).fetchall()

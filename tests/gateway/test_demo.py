@@ -123,7 +123,7 @@ def _fetched(url: str) -> int:
     ("ending", "charset"), [(signal.SIGTERM, "utf-8"), (signal.SIGINT, "ascii")]
 )
 async def test_the_pages_stay_open_until_a_signal(ending: signal.Signals, charset: str) -> None:
-    """Form, progress, desk and state answer at the printed addresses; a signal ends it with 0.
+    """Form, progress, desk, console and state answer where it is printed; a signal ends it with 0.
 
     A terminal that knows no Chinese shows question marks instead.
     """
@@ -142,11 +142,12 @@ async def test_the_pages_stay_open_until_a_signal(ending: signal.Signals, charse
     shown = "".join(lines)
     pages = re.findall(r"^  .*?(http://\S+)$", shown, re.MULTILINE)
     assert [page.partition("/")[2].partition("/")[2].partition("/")[2] for page in pages] == [
-        *("", "progress", "desk/119", "readyz")
+        *("", "progress", "desk/119", "console/", "readyz")
     ]
     for page in pages:
         assert await asyncio.to_thread(_fetched, page) == 200
     assert re.search(r"number \d{8}-\d{6}-\d, query code \w{8}", shown)
+    assert re.search(r"user demo, password [\w-]{16}$", shown, re.MULTILINE)
     assert ("特急" in shown) == (charset == "utf-8")
     child.send_signal(ending)
     assert await child.wait() == 0

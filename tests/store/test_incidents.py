@@ -279,6 +279,9 @@ async def test_quarantine_keeps_a_message_whole(store: Store) -> None:
         await store.quarantine(item)
     assert await store.quarantined(["held"], 9) == [early, late]
     assert await store.quarantined(["held"], 1) == [early]
+    heads = [msgspec.structs.replace(one, raw=b"") for one in (early, late)]
+    assert await store.held_heads(9) == heads
+    assert await store.held_heads(1) == heads[:1]
     assert (await store.counts())["held"] == 2
 
 

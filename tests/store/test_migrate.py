@@ -86,12 +86,24 @@ def test_every_statement_is_sound(file: str) -> None:
     """Every statement of the package fits the schema of the package."""
     connection = apsw.Connection(":memory:")
     migrate(connection, HERE, sql.migrations())
-    statements = sql.load(file, f"sqlite_{file}")
+    statements = sql.load(file, f"sqlite_{file}", f"accounts_{file}")
     assert len(statements) > 10
     for statement in statements.values():
         count = max((n for n in range(1, 25) if f"?{n}" in statement), default=0)
         connection.execute(f"EXPLAIN {statement}", (None,) * count)
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("postgres_link", "read", "postgres_read", "accounts_read"),
+        ("postgres_link", "write", "postgres_write", "accounts_write"),
+    ],
+)
+def test_no_statement_hides_another(files: tuple[str, ...]) -> None:
+    """What one connection asks has names of its own; `load` refuses a name that is there twice."""
+    assert len(sql.load(*files)) > 10
 
 
 def test_a_statement_is_widened_row_by_row() -> None:

@@ -342,3 +342,29 @@ async def test_a_reason_that_is_no_text_keeps_no_outcome_from_the_store(store: S
     assert kept.last_error is not None
     assert kept.last_error.startswith("bad ? x")
     assert len(kept.last_error) <= 2_000
+
+
+async def test_deliveries_are_found_by_what_they_tell_of(store: Store) -> None:
+    """Whatever their state, however many others there are, those of an incident's steps too."""
+    assert await store.deliveries_of([1]) == []
+    for _ in range(20):
+        await store.add(make.acceptance(deliveries=(make.delivery(), make.delivery("other"))))
+    fire = make.report(make.incident(), on_raise=(make.delivery("liaison:119"),))
+    ticket = make.ticket()
+    wanted = make.delivery()
+    added = await store.add(make.acceptance(ticket, deliveries=(wanted,), reports=(fire,)))
+    later = make.delivery("later")
+    for _ in range(20):
+        await store.add(make.acceptance(deliveries=(make.delivery(),)))
+    step = Change(ticket_id=ticket.id, events=(make.event("added"),), deliveries=(later,))
+    await store.change(step)
+    stored = await store.ticket(added.number)
+    incident = await store.incident(fire.incident.id)
+    assert stored is not None
+    assert incident is not None
+    events = [e.seq for e in (*stored.events, *incident.events)]
+    found = await store.deliveries_of(events)
+    assert [one.id for one in found] == [wanted.id, fire.on_raise[0].id, later.id]
+    assert [one.event_seq for one in found] == [events[0], events[2], events[1]]
+    assert await store.deliveries_of([]) == []
+    assert await store.deliveries_of([10**9]) == []

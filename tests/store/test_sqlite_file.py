@@ -352,9 +352,11 @@ async def test_tickets_of_an_older_store_are_news(tmp_path: Path) -> None:
     added = await old.add(make.acceptance())
     await old.close()
     connection = apsw.Connection(str(path))
-    for thing in ("TABLE watched", "TABLE watch", "INDEX events_told", "INDEX events_rungs"):
-        connection.execute(f"DROP {thing}")
-    connection.execute("DROP INDEX tickets_public")
+    later = ("watched", "watch", "audit", "console_sessions", "console_users", "routes_versions")
+    for table in later:
+        connection.execute(f"DROP TABLE {table}")
+    for index in ("events_told", "events_rungs", "tickets_public"):
+        connection.execute(f"DROP INDEX {index}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     new = SqliteStore(path)

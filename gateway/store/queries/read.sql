@@ -53,6 +53,18 @@ SELECT seq, id, destination, lane, type, subject, ticket_id, event_seq, created_
     due_at, data, last_error, state, why
 FROM outbox WHERE id = ?1;
 
+-- name: last_delivery
+SELECT coalesce(max(seq), 0) FROM deliveries;
+
+-- name: told_of
+SELECT event_seq FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1;
+
+-- name: deliveries_from
+-- An event has a few deliveries, one behind the other.
+SELECT seq, id, destination, lane, type, subject, ticket_id, event_seq, created_at, attempts,
+    due_at, data, last_error, state, why
+FROM outbox WHERE seq >= ?1 AND seq < ?1 + 100 AND event_seq = ?2 ORDER BY seq;
+
 -- name: destinations
 -- Each is found by one step down the index, however many deliveries wait.
 WITH RECURSIVE named(destination) AS (
@@ -72,6 +84,11 @@ SELECT id, at, channel, account, reason, raw, raw_type, state, why FROM quaranti
 -- name: quarantined
 SELECT id, at, channel, account, reason, raw, raw_type, state, why FROM quarantine
 WHERE state = ?1 ORDER BY at, id LIMIT ?2;
+
+-- name: held_heads
+-- Without the messages themselves, which may be large.
+SELECT id, at, channel, account, reason, raw_type, state, why FROM quarantine
+WHERE state = 'held' ORDER BY at, id LIMIT ?1;
 
 -- name: counters
 SELECT name, value FROM counters;
