@@ -26,6 +26,8 @@ from normalizer.text import fold
 
 #: What a channel puts for what has no words: ``[图片]``, ``[位置] (GCJ-02 33.64,116.97)``.
 _SIGN = re.compile(r"\[[^\[\]]{1,4}\]|\(gcj-02 [0-9., -]+\)", re.IGNORECASE)
+#: What the telephone puts for a call without words, in the matching form (`channels.phone.codec`).
+_NOTE = re.compile(r"\((?:语音来件|已接通|接通后|已转接|来电人按)[^()]*\)")
 _HAN = re.compile("[\u4e00-\u9fff]")
 #: Chinese characters that make words.
 _FEWEST = 3
@@ -101,10 +103,10 @@ def _asked(
 def _words(body: str) -> str:
     """Return what there is for the model, which was taught Chinese sentences; empty: nothing.
 
-    A picture, a sound or a point of the map comes as a sign in brackets. Offsets stay. What stands
-    in brackets as a whole is a channel's note of a message that nobody has heard yet.
+    A picture, a sound or a point of the map comes as a sign in brackets. Offsets stay. A channel's
+    note of a call that nobody has heard yet is no citizen's.
     """
-    if body.isascii() or (body[0] == "(" and body.find(")") == len(body) - 1):
+    if body.isascii() or _NOTE.fullmatch(body):
         return ""
     if body.startswith("["):
         body = _SIGN.sub(lambda sign: " " * len(sign[0]), body)

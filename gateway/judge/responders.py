@@ -18,22 +18,40 @@ def called_for(chosen: Weighed, case: Case) -> tuple[Service, ...]:
     settings = case.rulebook.settings
     shares = likely(case) if len(case.body) >= settings.model_least else {}
     if shares and (kind.generic or chosen.net < settings.doubt or _overruled(kind, shares, case)):
-        more = [one for one in kind.services if one not in EMERGENCY_SERVICES]
-        return tuple(dict.fromkeys((*by_model(case, shares, chosen), *more)))
+        kept = _kept(chosen, shares, case)
+        return tuple(dict.fromkeys((*by_model(case, shares, chosen), *kept, *utilities(case))))
     sure, more = _asked_for(chosen, case.rulebook)
     if shares:
         more = [one for one in more if shares.get(one, 0.0) >= settings.model_beside]
-        named = {one for item in case.weighed if item.weight > 0 for one in item.kind.services}
-        more.extend(
-            one for one, share in shares.items() if share >= settings.model_adds and one in named
-        )
-    return tuple(dict.fromkeys((*kind.services, *sure, *more)))
+        more.extend(one for one, share in shares.items() if share >= settings.model_adds)
+    return tuple(dict.fromkeys((*kind.services, *sure, *more, *utilities(case))))
+
+
+def utilities(case: Case) -> tuple[Service, ...]:
+    """Return the utilities of everything that may be happening: a leak needs the gas company, too."""
+    least = case.rulebook.settings.doubt
+    return tuple(
+        one
+        for item in case.weighed
+        if item.weight >= least
+        for one in item.kind.services
+        if one not in EMERGENCY_SERVICES
+    )
 
 
 def _overruled(kind: Kind, shares: Mapping[Service, float], case: Case) -> bool:
     """Tell whether the model thinks little of every service that a happening names for itself."""
     least = case.rulebook.settings.model_overrules
     return all(shares[one] < least for one in kind.services if one in shares)
+
+
+def _kept(chosen: Weighed, shares: Mapping[Service, float], case: Case) -> list[Service]:
+    """Return the services of a certain happening that come though the model thinks little of them."""
+    settings = case.rulebook.settings
+    if chosen.kind.generic or chosen.net < settings.certain:
+        return []
+    least = settings.model_overrules / 2
+    return [one for one in chosen.kind.services if shares.get(one, 0.0) >= least]
 
 
 def _asked_for(chosen: Weighed, rulebook: Rulebook) -> tuple[list[Service], list[Service]]:

@@ -369,11 +369,15 @@ def _kind(name: str, node: Node) -> Kind:
             node.fail(f"kind {name!r} needs `{needed}:`")
     also = fields["also"].entries() if "also" in fields else ()
     domain = fields["domain"].one_of(_DOMAINS, "domain") if "domain" in fields else None
+    level = fields["level"].one_of(_LEVELS, "level") if "level" in fields else "emergency"
+    services = _services(fields["services"])
+    if level == "emergency" and not services:
+        fields["services"].fail(f"kind {name!r} is an emergency and needs at least one service")
     return Kind(
         name=name,
         label=fields["label"].word(),
-        level=fields["level"].one_of(_LEVELS, "level") if "level" in fields else "emergency",
-        services=_services(fields["services"]),
+        level=level,
+        services=services,
         also={beside: _services(value) for beside, value in also},
         domain=Domain(domain) if domain else None,
         rank=fields["rank"].number() if "rank" in fields else 0.0,

@@ -89,10 +89,7 @@ class Settings(Value, frozen=True, kw_only=True):
     title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
     title_domain: float = 2.0  #: likewise for domains
     model_calls: float = 0.35  #: chance from which the model calls an emergency by itself
-    model_shortest: int = (
-        6  #: in a text of so many characters; of a shorter one a human looks first
-    )
-    model_least: int = 9  #: characters from which it has a say in what the lexicon calls
+    model_least: int = 9  #: in a text of so many characters; of a shorter one a human looks first
     model_backs: float = 0.09  #: chance from which it calls what the lexicon found but only doubts
     model_agrees: float = 0.08  #: chance from which what the lexicon calls stands without a human
     plain: float = 1.5  #: weight from which the lexicon calls so plainly that ``model_yields`` does
@@ -105,14 +102,14 @@ class Settings(Value, frozen=True, kw_only=True):
     model_calms: float = 0.01  #: chance below which what the lexicon only doubts is let go
     model_clears: float = 0.004  #: below which it is let go whatever the lexicon found
     model_passage: float = 0.8  #: chance of a letter's passage from which a human looks
-    #: Chance from which a human looks although the lexicon found a failed supply or a hazard.
+    #: Likewise where the lexicon found a failed supply or a hazard.
     model_insists: float = 0.45
     model_named: float = 0.2  #: how much more of a chance a service has that a call for help names
     #: Chance from which a service comes that the lexicon asks for because of what stands beside.
     model_beside: float = 0.75
     #: Chance of every service that a happening names, below which the model says who comes.
     model_overrules: float = 0.4
-    model_adds: float = 0.95  #: chance from which the model adds a service
+    model_adds: float = 0.85  #: chance from which the model adds a service
     #: What a weight of one counts beside the model's logits, in telling the type and the domain.
     model_type: float = 1.0
     model_domain: float = 4.0

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.judge.case import Case
 from gateway.judge.passages import Passage
-from gateway.judge.responders import by_model, called_for, chances, likely
+from gateway.judge.responders import by_model, called_for, chances, likely, utilities
 from gateway.judge.rulebook import Rulebook
 from gateway.judge.spans import Spans
 from gateway.judge.terms import Kind, Sense, Settings
@@ -25,6 +25,8 @@ PASSAGE = "model.passage"
 #: Letters of scripts that neither lexicon nor model know: a human reads those texts.
 _FOREIGN = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\ua640-\ua69f\uac00-\ud7af\ufb50-\ufdff]")
 _READABLE = re.compile(r"[a-z\u3400-\u9fff\U00020000-\U0003ffff]")
+#: Words of a language that the lexicon knows a little of and the model nothing, and so many of them.
+_LATIN, _SENTENCE = re.compile("[a-z]{2,}"), 3
 _NOT_WORD = re.compile(r"[\W_]+")
 #: A longer message is none of those that say everything in a word, whatever its punctuation.
 _ALONE = 40
@@ -49,37 +51,40 @@ def decide(case: Case) -> Verdict:
         if item.weight >= (settings.careful if item.kind.careful else settings.doubt)
     ]
     grave = [item for item in strong if item.kind.level == "emergency"]
+    soon = next((item for item in strong if item.kind.level != "emergency"), None)
     if grave:
-        return _on_found(case, grave)
+        return _on_found(case, grave, soon)
     if alone := _alone(case.body, case.rulebook):
         return _found(case, alone, Urgency.EMERGENCY)
-    return _on_silence(case, strong[0] if strong else None)
+    return _on_silence(case, soon)
 
 
-def _on_found(case: Case, grave: list[Weighed]) -> Verdict:
-    """Return the verdict where the lexicon found something grave."""
+def _on_found(case: Case, grave: list[Weighed], soon: Weighed | None) -> Verdict:
+    """Return the verdict where the lexicon found something grave; ``soon`` needs somebody soon."""
     settings = case.rulebook.settings
     chance = case.scores.emergency if case.scores else None
     if _called(grave[0], case):
         return _found(case, _main(grave, settings.emergency, settings.likely), Urgency.EMERGENCY)
     main = _main(grave, settings.doubt, settings.likely)
-    if chance is not None and chance >= settings.model_backs:
+    backs = settings.model_backs if main.weight >= settings.doubt else settings.model_calls
+    if chance is not None and chance >= backs:
         return _found(case, main, Urgency.EMERGENCY)
     if _careful(grave, case) or _doubted(grave[0], case):
         return _found(case, main, Urgency.URGENT)
-    return _calm(case, None)
+    return _calm(case, soon)
 
 
 def _on_silence(case: Case, soon: Weighed | None) -> Verdict:
     """Return the verdict where the lexicon found nothing grave; ``soon`` needs somebody soon."""
     settings = case.rulebook.settings
-    if unreadable := _unreadable(case.body):
+    if unreadable := _unreadable(case):
         why = [case.spans.rule("verify", unreadable)]
         return Verdict(urgency=Urgency.NORMAL, verify=True, kind=None, services=(), evidence=why)
     chance = case.scores.emergency if case.scores else 0.0
-    if chance >= settings.model_calls and len(case.body) >= settings.model_shortest:
+    calls = settings.model_insists if soon else settings.model_calls
+    if chance >= calls and len(case.body) >= settings.model_least:
         return _suspected(case, Urgency.EMERGENCY)
-    if chance >= (settings.model_insists if soon else settings.model_doubts):
+    if chance >= settings.model_doubts and not soon:
         return _suspected(case, Urgency.URGENT)
     return _calm(case, soon)
 
@@ -158,20 +163,23 @@ def _alone(body: str, rulebook: Rulebook) -> Weighed | None:
     return Weighed(weight=sense.weight, hit=hit, kind=rulebook.kinds[sense.name], net=1.0)
 
 
-def _unreadable(body: str) -> str:
+def _unreadable(case: Case) -> str:
     """Return why nobody but a human can read a text, empty if it can be read."""
+    body = case.body
     if not body.strip():
         return "empty"
+    if case.scores is None and case.rulebook.model and len(_LATIN.findall(body)) >= _SENTENCE:
+        return "language"
     foreign = _FOREIGN.search(body)
     if foreign and len(_FOREIGN.findall(body)) > len(_READABLE.findall(body)):
         return "script"
     return ""
 
 
-def _main(grave: list[Weighed], least: float, likely: float) -> Weighed:
+def _main(grave: list[Weighed], least: float, enough: float) -> Weighed:
     """Return the happening that names the incident: causes rank above their effects."""
     able = [item for item in grave if item.weight >= least] or grave
-    bar = min(likely, max(item.net for item in able))
+    bar = min(enough, max(item.net for item in able))
     candidates = [item for item in able if item.net >= bar]
     return max(candidates, key=lambda item: (item.kind.rank, item.weight, -item.hit[0]))
 
@@ -220,6 +228,7 @@ def _suspected(case: Case, urgency: Urgency) -> Verdict:
     shares = likely(case)
     services = by_model(case, shares) if shares else ()
     kind = case.rulebook.plain.get(services[0]) if services else None
+    services = tuple(dict.fromkeys((*services, *utilities(case)))) if services else ()
     if scores is None or kind is None:
         services, kind = (), None
     model = case.rulebook.model

@@ -62,5 +62,5 @@ def acts(manner: Manner, seed: int) -> Iterator[Act]:
 def _texts() -> tuple[Sequence[Example], Sequence[Example]]:
     """Return what citizens ordinarily write, and what they write in need."""
     known = [each for each in shipped().examples if not each.reason and not each.unclear]
-    ordinary = [each for each in known if each.emergency is False and each.domain is not None]
+    ordinary = [each for each in known if each.emergency is False and each.domain and each.type]
     return ordinary, [each for each in known if each.emergency]

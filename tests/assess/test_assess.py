@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.phone.codec import RECORDED, TRANSFERRED, UNHEARD, WITHOUT_SOUND
 from gateway.judge.assess import MOST_EVIDENCE, assess
 from gateway.judge.rulebook import Rulebook, load
 from normalizer.schema import Domain, Judged, RequestType, Service, Urgency
@@ -242,8 +243,29 @@ def test_what_has_no_words_is_no_emergency(judge: Judge, text: str) -> None:
 
 def test_a_channels_note_names_no_domain(judge: Judge) -> None:
     """Of a call that nobody has heard yet nothing is known: it is no matter of any unit's."""
-    for note in ("（接通后未说明诉求即挂断，请回拨）", "（语音来件，待转写，请收听）"):
+    for note in (UNHEARD, RECORDED, WITHOUT_SOUND, TRANSFERRED):
         assert judge(note).domain is Domain.OTHER
+
+
+@pytest.mark.parametrize(
+    "text", ["(她拿着一整瓶安眠药倒嘴里了)", "（三楼有个小孩吊在窗台外面，一只手抓着）"]
+)
+def test_brackets_hide_nothing(judge: Judge, text: str) -> None:
+    """What a citizen puts in brackets is read as if it stood without."""
+    assert judge(text).urgency is Urgency.EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My little boy drank drain cleaner and his lips are white",
+        "wo ba tang zai di shang bu dong le",
+    ],
+)
+def test_a_language_that_the_model_was_not_taught_reaches_a_human(judge: Judge, text: str) -> None:
+    """Where the lexicon has no word of it either: it may be anything."""
+    judged = judge(text)
+    assert judged.verify or judged.urgency is Urgency.EMERGENCY
 
 
 def test_words_behind_a_sign_are_read(judge: Judge) -> None:

@@ -62,6 +62,7 @@ def test_phrases_are_folded() -> None:
         ("signs:\n  soon: {opens: maybe, phrases: [马上]}\n", 2, "yes or no"),
         ("signs:\n  soon: {rearms: no, phrases: [马上]}\n", 2, "unknown reach 'no'"),
         ("kinds:\n  gas: {services: [gas]}\n", 2, "needs `label:`"),
+        ("kinds:\n  gas: {label: 漏气, services: []}\n", 2, "at least one service"),
         ("kinds:\n  gas: {label: 气, services: [steam]}\n", 2, "unknown service 'steam'"),
         ("kinds:\n  gas: {label: 气, services: [gas], also: {burnt: [gas]}}\n", 2, "'burnt'"),
         ("kinds:\n  gas: {label: 气, services: [gas], rank: high}\n", 2, "number"),

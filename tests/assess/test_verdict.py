@@ -71,6 +71,18 @@ def test_both_decide(told: Told, logit: float, text: str, expected: tuple[Urgenc
     assert state(told(logit, text)) == expected
 
 
+def test_a_failed_supply_stands_beside_what_is_let_go(told: Told) -> None:
+    """What needs somebody soon is seen though a graver word beside it meant nothing."""
+    judged = told(-9.0, "着火，爆管")
+    assert (judged.urgency, judged.verify, judged.services) == (Urgency.URGENT, False, ("water",))
+
+
+def test_beside_a_failed_supply_the_model_must_be_surer(told: Told) -> None:
+    """Who tells of a burst pipe is answered by the utility, unless more than that is likely."""
+    assert told(-0.4, "楼下那边爆管了水很大").services == ("water",)
+    assert state(told(0.4, "楼下那边爆管了水很大")) == CALLED
+
+
 def test_the_model_names_service_and_kind(told: Told) -> None:
     """Where the lexicon is silent, the model's likeliest service and its least telling kind."""
     judged = told(3.0, "今天的天气很好很好")
@@ -228,12 +240,14 @@ happenings:
 
 
 @pytest.mark.parametrize(
-    ("bias", "services"), [(-1.0, ("120", "gas")), (0.0, ("119", "gas"))], ids=["little", "enough"]
+    ("bias", "services"),
+    [(-3.0, ("120", "gas")), (-1.0, ("120", "119", "gas")), (0.0, ("119", "gas"))],
+    ids=["none", "little", "enough"],
 )
 def test_a_service_that_the_model_thinks_little_of_gives_way(
     bias: float, services: tuple[str, ...], small: Small, tmp_path: Path
 ) -> None:
-    """The model names another where every service of a happening is unlikely; utilities still come."""
+    """The model names another where those of a happening are unlikely; utilities still come."""
     more = """\
 kinds:
   seep: {label: 漏气, services: ["119", gas]}
@@ -261,10 +275,15 @@ def test_the_version_names_both(told: Told, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("fire in the kitchen", CALM), ("", (Urgency.NORMAL, True))]
+    ("text", "expected"),
+    [
+        ("fire in the kitchen", (Urgency.NORMAL, True)),  # nobody here can read it
+        ("ok thanks", CALM),  # … and this is hardly a sentence
+        ("", (Urgency.NORMAL, True)),
+    ],
 )
 def test_what_the_model_was_not_taught_it_does_not_judge(
     told: Told, text: str, expected: tuple[Urgency, bool]
 ) -> None:
-    """English and nothing at all are left to the lexicon."""
+    """English and nothing at all are left to the lexicon, and to a human where it is silent."""
     assert state(told(9.0, text)) == expected
