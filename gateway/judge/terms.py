@@ -89,7 +89,8 @@ class Settings(Value, frozen=True, kw_only=True):
     title_type: float = 4.0  #: factor for request types named in the title: it mostly says so
     title_domain: float = 2.0  #: likewise for domains
     model_calls: float = 0.35  #: chance from which the model calls an emergency by itself
-    model_least: int = 9  #: in a text of so many characters; of a shorter one a human looks first
+    model_least: int = 9  #: in a text of so many characters; of a shorter one a human looks first …
+    model_sure: float = 0.85  #: … unless it is as sure as this
     model_backs: float = 0.09  #: chance from which it calls what the lexicon found but only doubts
     model_agrees: float = 0.08  #: chance from which what the lexicon calls stands without a human
     plain: float = 1.5  #: weight from which the lexicon calls so plainly that ``model_yields`` does

@@ -6,6 +6,7 @@ human, as does what the model suspects and the lexicon has no word for. A letter
 of several hundred characters some are always grave, and there the model's certainty counts.
 """
 
+import math
 import re
 
 import msgspec
@@ -82,7 +83,9 @@ def _on_silence(case: Case, soon: Weighed | None) -> Verdict:
         return Verdict(urgency=Urgency.NORMAL, verify=True, kind=None, services=(), evidence=why)
     chance = case.scores.emergency if case.scores else 0.0
     calls = settings.model_insists if soon else settings.model_calls
-    if chance >= calls and len(case.body) >= settings.model_least:
+    if len(case.body) < settings.model_least:
+        calls = math.inf if soon else settings.model_sure
+    if chance >= calls:
         return _suspected(case, Urgency.EMERGENCY)
     if chance >= settings.model_doubts and not soon:
         return _suspected(case, Urgency.URGENT)

@@ -58,7 +58,9 @@ CALLED, SHOWN, CALM = (Urgency.EMERGENCY, False), (Urgency.URGENT, True), (Urgen
         (-2.5, "着火", SHOWN),
         (3.0, "着火", CALLED),
         (3.0, "今天的天气很好很好", CALLED),  # the lexicon has no word
-        (3.0, "天气很好", SHOWN),  # … nor many words to go by
+        (1.0, "天气很好", SHOWN),  # … nor many words to go by
+        (3.0, "天气很好", CALLED),  # … of which the model is sure all the same
+        (3.0, "爆管", (Urgency.URGENT, False)),  # … unless a failed supply explains them
         (-1.0, "天气很好", SHOWN),
         (-3.0, "天气很好", CALM),
         (-9.0, "新闻着火了", CALM),  # a frame and the model agree that it is nothing
