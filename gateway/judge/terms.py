@@ -99,7 +99,7 @@ class Settings(Value, frozen=True, kw_only=True):
     model_yields: float = 0.005
     model_doubts: float = 0.11  #: chance from which a human looks though the lexicon is silent
     #: Chance that people would dispute a text, from which a human looks though nothing else asks.
-    model_disputed: float = 0.13
+    model_disputed: float = 0.1
     model_calms: float = 0.01  #: chance below which what the lexicon only doubts is let go
     model_clears: float = 0.004  #: below which it is let go whatever the lexicon found
     model_passage: float = 0.8  #: chance of a letter's passage from which a human looks

@@ -282,7 +282,7 @@ def _calm(case: Case, chosen: Weighed | None) -> Verdict:
     if passage and passage.chance >= settings.model_passage:
         return _within(case, passage)
     disputed = chances(case, "unclear").get("unclear", 0.0)
-    verify = disputed >= settings.model_disputed and not _cleared(case)
+    verify = disputed >= settings.model_disputed
     evidence = _against(case) if chosen is None else _why(chosen, spans)
     services = chosen.kind.services if chosen else ()
     if chosen and services:
