@@ -12,9 +12,10 @@ from gateway.console.guard import Console, Page, Visit, routes_of, to
 from gateway.console.listing import Found, Wanted, is_emergency, search, wanted_of
 from gateway.console.roles import Right
 from gateway.console.views import ROOT
-from gateway.desks.incidents import OPEN
+from gateway.desks.incidents import UNANSWERED
 from gateway.desks.view import desk_views
 from gateway.portal.routes import tidy_number
+from gateway.store.base import Store, StoredIncident
 from gateway.view import publish
 from normalizer.number import parse
 from normalizer.schema import Evidence, Status, Urgency
@@ -43,7 +44,7 @@ async def live(visit: Visit) -> web.StreamResponse:
     """Show what has come in last, and the incidents that are open; again every few seconds."""
     store, public = visit.console.store, visit.console.public
     found = await search(store, Wanted(emergencies=not visit.may(Right.TICKETS)))
-    opened = await store.incidents(None, OPEN, _INCIDENTS)
+    opened, counts = await open_incidents(store), await store.counts()
     incidents = await desk_views(store, opened, public.zone, visit.console.roster())
     still = "still" in visit.request.query
     return visit.page(
@@ -52,10 +53,19 @@ async def live(visit: Visit) -> web.StreamResponse:
         still=still,
         rows=found.rows,
         incidents=incidents,
-        counts=await store.counts(),
+        counts=counts,
+        more=counts.get("incidents_open", 0) > len(incidents),
         now=visit.console.clock.now(),
         seconds=REFRESH_S,
     )
+
+
+async def open_incidents(store: Store) -> list[StoredIncident]:
+    """Return the newest open incidents; those that nobody has answered yet come first."""
+    found = await store.newest_incidents(UNANSWERED, _INCIDENTS)
+    if rest := _INCIDENTS - len(found):
+        found += await store.newest_incidents(("acknowledged",), rest)
+    return found
 
 
 async def tickets(visit: Visit) -> web.StreamResponse:

@@ -11,7 +11,7 @@ from gateway.store.ops import AuditRow, from_us, to_us
 from normalizer.schema import Value
 
 if TYPE_CHECKING:
-    from gateway.store.base import Delivery, Quarantined
+    from gateway.store.base import Delivery, Quarantined, StoredIncident
     from gateway.store.read import Reader
 
 T = TypeVar("T")
@@ -234,6 +234,10 @@ class Consoled(Protocol):
     @property
     def routes_kept(self) -> RoutesKept:
         """The versions of the routes."""
+        ...
+
+    async def newest_incidents(self, states: Sequence[str], limit: int) -> "list[StoredIncident]":
+        """Return incidents in these states, whatever their desk, newest first."""
         ...
 
     async def held_heads(self, limit: int) -> "list[Quarantined]":

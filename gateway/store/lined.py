@@ -258,6 +258,10 @@ class LinedStore(ABC):
         """Return incidents at ``desk`` (None: at any) in these states, ids ascending."""
         return await self._read(lambda reader: reader.incidents(desk, states, limit, after))
 
+    async def newest_incidents(self, states: Sequence[str], limit: int) -> list[StoredIncident]:
+        """Return incidents in these states, whatever their desk, newest first."""
+        return await self._read(lambda reader: reader.newest_incidents(states, limit))
+
     async def ladder_due(self, now: datetime, limit: int) -> list[StoredIncident]:
         """Return incidents whose ladder's clock has run out, most overdue first."""
         return await self._read(lambda reader: reader.ladder_due(to_us(now), limit))

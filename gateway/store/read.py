@@ -199,6 +199,11 @@ class Reader(ABC):
         rows = [row for s in set(states) for row in self.rows(name, s, after, limit, *more)]
         return self._incidents(sorted(rows)[:limit])
 
+    def newest_incidents(self, states: Sequence[str], limit: int) -> list[StoredIncident]:
+        """Return incidents, newest first."""
+        rows = [row for s in set(states) for row in self.rows("newest_incidents", s, limit)]
+        return self._incidents(sorted(rows, reverse=True)[:limit])
+
     def ladder_due(self, now: int, limit: int) -> list[StoredIncident]:
         """Return incidents whose clock has run out, most overdue first."""
         return self._incidents(self.rows("ladder_due", now, limit))
