@@ -14,11 +14,12 @@ from gateway.console.roles import Right
 from gateway.console.views import ROOT
 from gateway.desks.incidents import UNANSWERED
 from gateway.desks.view import desk_views
+from gateway.links import attachment_url
 from gateway.portal.routes import tidy_number
-from gateway.store.base import Store, StoredIncident
+from gateway.store.base import Event, Store, StoredIncident
 from gateway.view import publish
 from normalizer.number import parse
-from normalizer.schema import Evidence, Status, Urgency
+from normalizer.schema import Attachment, Evidence, Status, Urgency, Value
 
 #: Seconds between two looks of the live page.
 REFRESH_S = 10
@@ -124,8 +125,28 @@ async def ticket(visit: Visit) -> web.StreamResponse:
         pieces=pieces(stored.ticket.content.text, shown.evidence),
         incidents=await desk_views(console.store, incidents, console.public.zone, console.roster()),
         deliveries=await console.store.deliveries_of([event.seq for event in events]),
-        events=stored.events,
+        steps=[_step(event, console.public.secret) for event in stored.events],
         links=[(a, (a.url or "").removeprefix(console.public.url)) for a in shown.attachments],
+    )
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """What a ticket's page shows of one of its events."""
+
+    event: Event
+    text: str | None  #: what was said: with an addition in its details, else by itself
+    rating: str | None
+    files: tuple[tuple[Attachment, str], ...]  #: with their addresses
+
+
+def _step(event: Event, secret: bytes) -> Step:
+    message = event.data.get("message") or {}
+    files = msgspec.convert(message.get("attachments", ()), tuple[Attachment, ...])
+    return Step(
+        event=event,
+        text=event.text or message.get("text"),
+        rating=event.data.get("rating"),
+        files=tuple((one, attachment_url("", secret, one.id, one.sha256)) for one in files),
     )
 
 

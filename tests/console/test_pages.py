@@ -11,12 +11,16 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.console.roles import ROLES, Right, may
+from gateway.store.base import Change
+from gateway.store.sqlite import SqliteStore
 from tests.acceptance.office import Push
 from tests.acceptance.polling import eventually
 from tests.acceptance.signing import push
 from tests.acceptance.world import phone
 from tests.console.chromium import tab
 from tests.console.world import PASSWORD, ROOT, Browser, Console, forms_of, running, words
+from tests.store import make
+from tests.store.make import NOW
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,6 +102,28 @@ async def test_a_citizens_words_are_words(console: Filled) -> None:
             assert "&lt;script&gt;" in text
         shown = words(await browser.get(f"tickets/{number(console, SCRIPT)}"))
         assert "onerror=alert(2)" in shown.replace(" ", "")
+
+
+async def test_a_ticket_shows_what_was_added_and_how_it_was_rated(console: Filled) -> None:
+    """The words, the files as links, the rating with its comment; all of them escaped."""
+    store = SqliteStore(console.database, owner=False)
+    await store.open()
+    stored = await store.ticket(number(console, LAMP))
+    assert stored is not None
+    file = {"id": "a1", "name": "灯<b>.jpg", "media_type": "image/jpeg", "bytes": 9}
+    files = [{**file, "sha256": "0" * 64}]
+    message = {"at": NOW.isoformat(), "text": "又坏了<i>一盏", "attachments": files}
+    events = (
+        make.event("added", data={"message": message}),
+        make.event("rated", text="还<u>行", data={"rating": "basically_satisfied"}),
+    )
+    await store.change(Change(ticket_id=stored.ticket.id, events=events))
+    await store.close()
+    async with console.of("operator") as browser:
+        page = await browser.get(f"tickets/{number(console, LAMP)}")
+    for said in ("又坏了&lt;i&gt;一盏", "灯&lt;b&gt;.jpg", "还&lt;u&gt;行", "基本满意"):
+        assert said in page.text
+    assert f'href="/api/v1/attachments/{"0" * 64}/a1?sig=' in page.text
 
 
 async def test_tickets_are_found_by_number_channel_urgency_state_and_day(console: Filled) -> None:
