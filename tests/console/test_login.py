@@ -217,7 +217,9 @@ async def test_who_is_demoted_while_a_form_arrives_may_not_any_more(console: Con
     async with console.anew("sun") as browser, console.of("admin") as admin:
         values = {
             "form_token": forms_of(await browser.get())[0].values["form_token"],
-            **{"name": "li", "action": "remove", "confirm": "on"},
+            "name": "li",
+            "action": "remove",
+            "confirm": "on",
         }
         changed = asyncio.Event()
 
