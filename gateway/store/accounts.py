@@ -240,8 +240,19 @@ class Consoled(Protocol):
         """Return incidents in these states, whatever their desk, newest first."""
         ...
 
-    async def held_heads(self, limit: int) -> "list[Quarantined]":
-        """Return what is held, oldest first, without the messages themselves: ``raw`` is empty."""
+    async def held_heads(
+        self, limit: int, after: "Quarantined | None" = None
+    ) -> "list[Quarantined]":
+        """Return what is held, oldest first, without the messages themselves: ``raw`` is empty.
+
+        Args:
+            limit: So many at most.
+            after: Those behind this one.
+        """
+        ...
+
+    async def dead(self, limit: int, after: int = 0) -> "list[Delivery]":
+        """Return dead deliveries, oldest first, those behind the one with this ``seq``."""
         ...
 
     async def deliveries_of(self, events: Sequence[int]) -> "list[Delivery]":

@@ -283,9 +283,14 @@ class LinedStore(ABC):
         """Return quarantined messages in these states, oldest first."""
         return await self._read(lambda reader: reader.quarantined(states, limit))
 
-    async def held_heads(self, limit: int) -> list[Quarantined]:
+    async def held_heads(self, limit: int, after: Quarantined | None = None) -> list[Quarantined]:
         """Return what is held, oldest first, without the messages themselves."""
-        return await self._read(lambda reader: reader.held_heads(limit))
+        behind = (0, "") if after is None else (to_us(after.at), after.id)
+        return await self._read(lambda reader: reader.held_heads(limit, *behind))
+
+    async def dead(self, limit: int, after: int = 0) -> list[Delivery]:
+        """Return dead deliveries, oldest first, those behind the one with this ``seq``."""
+        return await self._read(lambda reader: reader.dead(limit, after))
 
     async def held(self, id: str) -> Quarantined | None:  # noqa: A002 - the protocol's name
         """Return the quarantined message with this id, whatever its state."""

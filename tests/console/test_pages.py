@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -269,8 +271,12 @@ async def test_what_could_not_be_delivered_is_delivered_after_all(console: Fille
             return any(one.subject == filed["number"] for one in office.taken)
 
         await eventually(arrived, "the push")
+        # What is no dead letter any more is nobody's to look into.
+        assert (await browser.get(f"deadletters/{stuck}")).status == 404
     async with console.of("auditor") as auditor:
-        assert stuck in words(await auditor.get("audit?action=deadletter.replay&by=operator"))
+        for done in ("seen", "replay", "done"):
+            audit = words(await auditor.get(f"audit?action=deadletter.{done}&by=operator"))
+            assert audit.count(stuck) == 1
 
 
 async def test_what_is_given_up_keeps_its_reason(console: Filled) -> None:
@@ -283,6 +289,24 @@ async def test_what_is_given_up_keeps_its_reason(console: Filled) -> None:
         assert (await browser.submit(page, {"why": "测试数据"})).status == 303
         assert "测试数据" in words(await browser.get(f"deadletters/{ids[-1]}"))
         assert ids[-1] not in (await browser.get("deadletters")).text
+
+
+async def test_dead_letters_are_read_in_pages(console: Filled) -> None:
+    """A hundred of a kind each; a dead one that was seen to does not lose its place."""
+    store = SqliteStore(console.database, owner=False)
+    await store.open()
+    for count in range(101):
+        await store.quarantine(make.quarantined(id=f"q-{count:03}", at=NOW + timedelta(days=9999)))
+    await store.close()
+    async with console.of("operator") as browser:
+        first = await browser.get("deadletters")
+        more = re.search(r'href="([^"]*held=[^"]+)"', first.text)
+        assert more
+        second = await browser.ask("GET", unescape(more[1]))
+        assert "deadletters/q-100" in second.text
+        assert "deadletters/q-000" in first.text
+        assert not {*re.findall(r"q-\d+", first.text)} & {*re.findall(r"/(q-\d+)\"", second.text)}
+        assert "回到最早" in words(second)
 
 
 async def test_the_audit_is_read_in_pages(console: Filled) -> None:

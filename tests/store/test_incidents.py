@@ -298,6 +298,8 @@ async def test_quarantine_keeps_a_message_whole(store: Store) -> None:
     heads = [msgspec.structs.replace(one, raw=b"") for one in (early, late)]
     assert await store.held_heads(9) == heads
     assert await store.held_heads(1) == heads[:1]
+    assert await store.held_heads(9, early) == heads[1:]
+    assert await store.held_heads(9, late) == []
     assert (await store.counts())["held"] == 2
 
 

@@ -92,7 +92,7 @@ WHERE state = ?1 ORDER BY at, id LIMIT ?2;
 -- name: held_heads
 -- Without the messages themselves, which may be large.
 SELECT id, at, channel, account, reason, raw_type, state, why FROM quarantine
-WHERE state = 'held' ORDER BY at, id LIMIT ?1;
+WHERE state = 'held' AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?1;
 
 -- name: counters
 SELECT name, value FROM counters;
