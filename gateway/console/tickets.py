@@ -101,7 +101,9 @@ def _listed(visit: Visit, found: Found, unknown: str = "", status: int = 200) ->
 
 
 async def _by_number(visit: Visit, number: str) -> web.Response:
-    if parse(number) is not None and await visit.console.store.ticket(number) is not None:
+    stored = await visit.console.store.ticket(number) if parse(number) is not None else None
+    # Who may see emergencies alone does not learn which other numbers there are.
+    if stored is not None and (visit.may(Right.TICKETS) or is_emergency(stored)):
         return to(f"{ROOT}tickets/{number}")
     return _listed(visit, Found(rows=(), before=None), unknown=number, status=404)
 
