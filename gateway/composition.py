@@ -346,7 +346,7 @@ def _console(base: Base, front: http.Front) -> Console:
         metrics=base.metrics,
         remote=front.remote,
         roster=lambda: force.roster,
-        again=Again(front.webhooks, front.taking),
+        again=Again(front.webhooks, front.taking, front.in_time.late.answers),
         routing=base.routing,
     )
 

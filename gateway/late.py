@@ -16,25 +16,21 @@ from typing import Any, cast
 
 import msgspec
 
-from channels.base import Accept, Fetching, Message, Messenger, Prompt, Receipt, Request, Webhook
+from channels.base import Accept, Fetching, Messenger, Prompt, Receipt, Request, Webhook
 from gateway.accept import Intake
 from gateway.blobs import Blobs
 from gateway.clock import Clock
 from gateway.core import Core
 from gateway.fetching import media_delivery
-from gateway.ids import new_id
+from gateway.late_answers import LateAnswers, told_key
 from gateway.ports import lane_of
 from gateway.store.base import Change, NewEvent
 from gateway.view import urgency_of
 from normalizer.errors import ChannelError, DeliveryError, StoreError
-from normalizer.schema import ChannelRef, Inbound, Value
+from normalizer.schema import Inbound, Value
 
 log = logging.getLogger(__name__)
 
-#: Type of the delivery that answers what was late.
-LATE = "hotline.answer.late"
-#: The event of a citizen who was answered so.
-TOLD = "told"
 #: Pauses between tries while the store refuses.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
@@ -50,11 +46,6 @@ class Late(Value, frozen=True, kw_only=True):
     account: str
     at: datetime  #: when it arrived
     request: Request
-
-
-def told_key(key: str | None) -> str:
-    """Return the key of the event by which a message was answered late."""
-    return f"told:{key}"
 
 
 class Taking:
@@ -137,7 +128,7 @@ class Latecomers:
         self._kept = Blobs(folder)
         self._core = core
         self._taking = taking
-        self._speakers = speakers
+        self.answers = LateAnswers(core, speakers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending: set[tuple[str, str, str | None]] = set()
         self._stopping = asyncio.Event()
@@ -275,44 +266,11 @@ class Latecomers:
                 await quarantine(error)
                 return True
             for inbound, receipt in zip(inbounds, receipts, strict=True):
-                await self._answer(inbound, receipt)
+                await self.answers.answer(inbound, receipt)
         except (StoreError, DeliveryError) as error:
             log.warning("late.waits", extra={"why": str(error)})
             return False
         return True
-
-    async def _answer(self, inbound: Inbound, receipt: Receipt) -> None:
-        if receipt.answered or not receipt.message:
-            return
-        core = self._core
-        if not receipt.number:
-            await self._say(inbound, receipt)
-            return
-        stored = await core.store.ticket(receipt.number)
-        if stored is None:
-            raise RuntimeError("the store does not hold a ticket that it has given a number")
-        came_by = ChannelRef(
-            kind=inbound.channel,
-            account=inbound.account,
-            message_id=inbound.message_id or "",
-            thread=inbound.thread,
-        )
-        now, lane = core.clock.now(), lane_of(receipt.urgency, verify=stored.ticket.verify)
-        deliveries = core.answering.acknowledgement(came_by, LATE, now, lane, receipt.message)
-        event = NewEvent(at=now, event=TOLD, by="gateway", key=told_key(inbound.key))
-        changed = await core.store.change(
-            Change(ticket_id=stored.ticket.id, events=(event,), deliveries=deliveries)
-        )
-        core.metrics.count("answered_late", inbound.channel)
-        core.outbox.hand_over(changed.leased)
-        for delivery in deliveries:
-            core.outbox.wake(delivery.destination, delivery.lane)
-
-    async def _say(self, inbound: Inbound, receipt: Receipt) -> None:
-        """Tell the answer to a command that belongs to no ticket, and so to no outbox."""
-        way = self._speakers.get(f"answer:{inbound.channel}:{inbound.account}")
-        if way is not None and inbound.thread is not None:
-            await way.send(inbound.thread, Message(key=new_id(), text=receipt.message))
 
 
 def _known_by(inbound: Inbound) -> tuple[str, str, str | None]:

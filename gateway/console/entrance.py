@@ -16,6 +16,7 @@ from gateway.console.guard import (
     Console,
     Page,
     Visit,
+    form_of,
     next_of,
     notice,
     routes_of,
@@ -25,7 +26,6 @@ from gateway.console.roles import Right
 from gateway.console.sessions import Granted, Login
 from gateway.console.views import ROOT
 from gateway.desks.auth import check_origin
-from gateway.forms import NoFiles, read_form
 from normalizer.errors import ConfigError, FieldError, StoreError, Unauthorized
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class _Entrance:
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
         console = self._console
-        form, _ = await read_form(request, NoFiles())
+        form = await form_of(request)
         ahead = next_of(form.get("next", ""))
         try:
             check_origin(request, console.public.url)

@@ -1,5 +1,6 @@
 """What stands before every page of the console: who asks, whether they may, and errors as pages."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from gateway.metrics import Metrics
 from gateway.store.accounts import NewEntry, Session, User
 from gateway.store.base import Store
 from gateway.view import Public
-from normalizer.errors import FieldError, StoreError, Unauthorized
+from normalizer.errors import FieldError, Malformed, StoreError, Unauthorized
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ SESSION, FORM, DEVICE = "gateway_console", "gateway_console_form", "gateway_cons
 _NEXT = re.compile(r"/console/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)?")
 #: Characters of what something was done to, which may stand in an address that somebody made up.
 _SUBJECT_MOST = 200
+#: Seconds for a whole form: none of ours is long, and who asks may be somebody else's by its end.
+FORM_S = 60.0
 #: Navigation from another site's link: it brings no SameSite=Strict cookie, asking again does.
 _FOREIGN = ("cross-site", "same-site")
 
@@ -159,10 +162,10 @@ def guarded(console: Console, page: Page, *rights: Right) -> Handler:
                 return _stranger(console, request)
             user = session.user
             visit = Visit(console, request, session, token)
-            if rights and not any(visit.may(right) for right in rights):
+            if not _allowed(visit, rights):
                 return await visit.refused("no_right")
             if request.method == "POST":
-                return await _posted(visit, page)
+                return await _posted(visit, page, rights)
             return await page(visit)
         except FieldError:
             return notice(console, 400, "malformed", user, token)
@@ -173,16 +176,37 @@ def guarded(console: Console, page: Page, *rights: Right) -> Handler:
     return handler
 
 
-async def _posted(visit: Visit, page: Page) -> web.StreamResponse:
-    request, console = visit.request, visit.console
-    form, _ = await read_form(request, NoFiles())
+def _allowed(visit: Visit, rights: Sequence[Right]) -> bool:
+    return not rights or any(visit.may(right) for right in rights)
+
+
+async def form_of(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form that arrives within its time. Raises `FieldError`."""
+    try:
+        async with asyncio.timeout(FORM_S):
+            form, _ = await read_form(request, NoFiles())
+    except TimeoutError:
+        raise Malformed("body", f"it did not arrive within {FORM_S:.0f} seconds") from None
+    return form
+
+
+async def _posted(earlier: Visit, page: Page, rights: Sequence[Right]) -> web.StreamResponse:
+    """Read the form, then find out again who asks: a form may take longer than a session."""
+    request, console, token = earlier.request, earlier.console, earlier.token
+    form = await form_of(request)
+    session = await console.sessions.find(token, active=True)
+    if session is None:
+        return _stranger(console, request)
+    visit = Visit(console, request, session, token, form)
+    if not _allowed(visit, rights):
+        return await visit.refused("no_right")
     try:
         check_origin(request, console.public.url)
     except Unauthorized:
         return await visit.refused("foreign")
-    if not console.sessions.is_form_token(visit.token, form.get("form_token", "")):
+    if not console.sessions.is_form_token(token, form.get("form_token", "")):
         return await visit.refused("foreign")
-    return await page(Visit(console, request, visit.session, visit.token, form))
+    return await page(visit)
 
 
 def _stranger(console: Console, request: web.Request) -> web.Response:

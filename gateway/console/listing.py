@@ -16,6 +16,8 @@ E = TypeVar("E", bound=StrEnum)
 SHOWN, LOOKED_AT, _AT_ONCE = 50, 1000, 100
 #: Behind every day that a number can begin with.
 _LAST_DAY = "99991231"
+#: Years that a form may ask for: instants before are none of ours, and behind the last is no day.
+_YEARS = range(1970, 9999)
 #: Characters of a ticket's words where it has no title.
 _HEAD = 60
 
@@ -104,9 +106,14 @@ def day_of(name: str, query: Mapping[str, str]) -> str | None:
     """Return a day of a form as numbers begin with it. Raises `Malformed`."""
     value = query.get(name, "")
     try:
-        return f"{date.fromisoformat(value):%Y%m%d}" if value else None
+        day = date.fromisoformat(value) if value else None
     except ValueError:
         raise Malformed(name, "a day is YYYY-MM-DD") from None
+    if day is None:
+        return None
+    if day.year not in _YEARS:
+        raise Malformed(name, f"its year is not {_YEARS.start} to {_YEARS.stop - 1}")
+    return f"{day:%Y%m%d}"
 
 
 async def search(store: Store, wanted: Wanted, before: str | None = None) -> Found:

@@ -1,10 +1,13 @@
 """Replacing a file by another content: either the old or the new one is there, whatever happens."""
 
 import contextlib
+import logging
 import os
 from pathlib import Path
 
 from normalizer.errors import GatewayError
+
+log = logging.getLogger(__name__)
 
 
 class Unwritable(GatewayError):
@@ -37,11 +40,16 @@ def replace(path: Path, expected: bytes, new: bytes) -> None:
             raise Unwritable(f"{path}: the gateway's user may not write it")
         _write(beside, new, path.stat())
         beside.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise Unwritable(f"{error.filename or path}: {error.strerror}") from None
+    try:
+        _sync_folder(path.parent)
+    except (
+        OSError
+    ) as error:  # it is in place for all who read it: a crash of the machine may undo it
+        log.warning("console.folder_not_synced", extra={"why": error.strerror})
 
 
 def _write(path: Path, content: bytes, like: os.stat_result) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.console.guard import Console, Page, Visit, routes_of, to
 from gateway.console.replacing import Unwritable
 from gateway.console.roles import Right
-from gateway.console.routing import Current, Looked
+from gateway.console.routing import Current, Looked, NotNoted
 from gateway.console.trial import TrialFailed
 from gateway.console.views import ROOT
 from gateway.store.accounts import Version
@@ -19,6 +19,8 @@ _VERSIONS, _MOVED = 50, 200
 #: How many stored tickets can be replayed.
 LASTS = (200, 1000, 5000)
 _WHY_MOST = 500
+#: Lines of both texts beyond which no difference is shown: looking for it holds all others up.
+_COMPARED = 2000
 
 
 def routes(console: Console) -> list[web.RouteDef]:
@@ -88,18 +90,21 @@ def _form(
         base=base,
         why=visit.form.get("why", "")[:_WHY_MOST],
         said=texts.get(said, said),
-        changes=_changes(current.text, text),
+        changes=changes_of(current.text, text),
         lasts=LASTS,
         last=_last(visit.form),
         why_most=_WHY_MOST,
     )
 
 
-def _changes(old: str, new: str) -> list[tuple[str, str]]:
-    """Return the lines that differ, each with ``+`` or ``-``, and some around them."""
-    found = difflib.unified_diff(
-        old.splitlines(), new.replace("\r\n", "\n").splitlines(), lineterm="", n=2
-    )
+def changes_of(old: str, new: str) -> list[tuple[str, str]] | None:
+    """Return the lines that differ, each with ``+`` or ``-``, and some around; None: too many."""
+    before, after = old.splitlines(), new.replace("\r\n", "\n").splitlines()
+    if before == after:
+        return []
+    if len(before) + len(after) > _COMPARED:
+        return None
+    found = difflib.unified_diff(before, after, lineterm="", n=2)
     return [(line[:1], line[1:]) for line in found if not line.startswith(("---", "+++"))]
 
 
@@ -127,7 +132,9 @@ async def act(visit: Visit) -> web.StreamResponse:
 
 
 def _status_of(looked: Looked) -> int:
-    return 409 if looked.trouble is not None else 422 if looked.told.wrong else 200
+    if looked.trouble is not None:
+        return 409
+    return 422 if looked.told.wrong else 503 if looked.told.failed is not None else 200
 
 
 async def _put(visit: Visit, text: str, base: str) -> web.StreamResponse:
@@ -138,6 +145,8 @@ async def _put(visit: Visit, text: str, base: str) -> web.StreamResponse:
         return _form(visit, Looked(current), text, base, "why_needed", 400)
     try:
         looked = await routing.put(text, base, why, visit.entry)
+    except NotNoted:
+        return visit.notice(503, "not_noted")
     except (Unwritable, ConfigError) as error:
         current = await routing.current()
         name = "unwritable" if isinstance(error, Unwritable) else "refused"
@@ -159,5 +168,5 @@ async def version(visit: Visit) -> web.StreamResponse:
         "routes_version",
         version=found,
         current=current,
-        changes=_changes(current.text, found.text),
+        changes=changes_of(current.text, found.text),
     )

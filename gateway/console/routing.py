@@ -14,11 +14,11 @@ from typing import Protocol
 from config.load import Invalid, Loaded, load, shipped
 from config.routes_text import Block, block_of, only_routes, plain, same
 from config.settings import Settings
-from gateway.console.replacing import ChangedMeanwhile, replace
-from gateway.console.trial import Trial
+from gateway.console.replacing import ChangedMeanwhile, Unwritable, replace
+from gateway.console.trial import Trial, TrialFailed
 from gateway.console.trial_child import Told, Wrong
 from gateway.store.accounts import NewEntry, RoutesKept
-from normalizer.errors import ConfigError, GatewayError
+from normalizer.errors import ConfigError, GatewayError, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,17 @@ log = logging.getLogger(__name__)
 #: expression that never ends on what citizens write would hold all of them up.
 _PROBED = 200
 _NOTHING = Told()
+#: Octets of routes that are typed: a city's have a tenth of it, and reading YAML holds all others up.
+TEXT_MOST = 64 << 10
 
 #: Makes an entry for the audit: action, subject and details.
 Entries = Callable[..., NewEntry]
+
+
+class NotNoted(GatewayError):
+    """Routes are in force, but the store could not note it."""
+
+    code = "not_noted"
 
 
 class Running(Protocol):
@@ -77,7 +85,7 @@ class Looked:
     @property
     def good(self) -> bool:
         """Whether the routes can be put in force."""
-        return self.trouble is None and not self.told.wrong
+        return self.trouble is None and not self.told.wrong and self.told.failed is None
 
 
 class Routing:
@@ -123,7 +131,7 @@ class Routing:
         if (trouble := _trouble(current, base)) is not None or current.block is None:
             return Looked(current, trouble)
         block = current.block
-        if own := tuple(_own_rules(text)):
+        if own := tuple(await asyncio.to_thread(_own_rules, text)):
             return Looked(current, told=Told(wrong=own))
         raw = block.replaced(text)
         told = await self._trial.run(current.path, raw, last)
@@ -145,15 +153,19 @@ class Routing:
         Only if `Looked.good` were they put in force.
 
         Raises:
-            TrialFailed: The check took too long.
+            TrialFailed: The check took too long, or could not look at the last tickets.
             Unwritable: The file cannot be written; nothing has changed.
             ConfigError: They were refused after all; the old ones are in the file again.
+            NotNoted: They are in force; only the store does not know.
             StoreError: They could not be kept; nothing has changed.
         """
         current = await self.current()
-        if _trouble(current, base) is None and same(text, current.text):
+        if _trouble(current, base) is None and _is_short(text) and same(text, current.text):
             return Looked(current, "unchanged")
         looked = await self.look(text, base, _PROBED)
+        if looked.trouble is None and not looked.told.wrong and looked.told.report is None:
+            why = looked.told.failed or "there is no report"
+            raise TrialFailed(f"the last tickets could not be tried, try again: {why}")
         if not looked.good:
             return looked
         async with self._one:
@@ -178,12 +190,25 @@ class Routing:
         try:
             await self.running.reload_from(current.path)
         except (GatewayError, OSError) as error:
-            await asyncio.to_thread(replace, current.path, raw, current.raw)
             why = error.code if isinstance(error, GatewayError) else "os"
-            await self._kept.failed(entry("routes.failed", str(number), why=why))
+            await self._back(current, raw, entry("routes.failed", str(number), why=why))
             raise ConfigError(str(error)) from error
-        await self._kept.came_into_force(number, entry("routes.in_force", str(number)))
         log.info("console.routes_in_force", extra={"version": number})
+        try:
+            await self._kept.came_into_force(number, entry("routes.in_force", str(number)))
+        except StoreError as error:
+            raise NotNoted(str(error)) from error
+
+    async def _back(self, current: Current, raw: bytes, failed: NewEntry) -> None:
+        """Note that routes were refused, then put the old ones in the file again, noted or not."""
+        try:
+            await self._kept.failed(failed)
+        finally:
+            try:
+                await asyncio.to_thread(replace, current.path, raw, current.raw)
+            except Unwritable as error:
+                message = f"they are not in force, but they are still in the file: {error}"
+                raise ConfigError(message) from error
 
 
 def _current(loaded: Loaded) -> Current:
@@ -215,8 +240,15 @@ def _but_routes(one: Settings, other: Settings) -> bool:
     return one.model_copy(update={"routes": other.routes}) == other
 
 
+def _is_short(text: str) -> bool:
+    return len(text.encode(errors="replace")) <= TEXT_MOST
+
+
 def _own_rules(text: str) -> list[Wrong]:
     """Return what may stand in a file but not in what is typed into a page."""
+    if not _is_short(text):
+        message = f"more than {TEXT_MOST >> 10} KB are not taken here; edit the file itself"
+        return [Wrong(line=1, path="", message=message)]
     wrong = [
         # It would show the machine's variables and files to whoever may change routes.
         Wrong(line=at, path="", message="${…} is for who edits the file itself; write it out")

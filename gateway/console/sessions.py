@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from gateway.attempts import Attempts, network_of
 from gateway.clock import Clock
 from gateway.console import names, passwords
+from gateway.console.refusals import Refusals
 from gateway.store.accounts import Accounts, NewEntry, Session, User
 
 #: A shift.
@@ -54,6 +55,23 @@ class Login:
     device: str = ""  #: the browser's cookie
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What a wrong password is counted for."""
+
+    name: str  #: with the browser, where it is known
+    address: str
+    known: bool  #: the browser was logged in before by this name
+
+
+class _Queue:
+    """Logins of which one after another is compared."""
+
+    def __init__(self) -> None:
+        self.one = asyncio.Lock()
+        self.waiting = 0
+
+
 class Sessions:
     """Sessions of the console's users.
 
@@ -71,8 +89,9 @@ class Sessions:
         self._by_address = Attempts(OF_ADDRESS)
         self._told = Attempts(1)
         self._nobodys = ""
-        self._one = asyncio.Lock()
-        self._waiting = 0
+        self._refusals = Refusals(accounts, clock)
+        # Whoever floods the one keeps nobody out of the other.
+        self._queues = {known: _Queue() for known in (False, True)}
 
     async def login(self, login: Login) -> Granted | Refused:
         """Return a new session, or when to try again. Raises `StoreError`."""
@@ -93,41 +112,56 @@ class Sessions:
         """Return the user whose name and password these are; one compares after another."""
         name = names.tidy(login.name)
         keys = self._keys(name, login)
-        if (after_s := self._blocked_for(keys)) > 0:
-            return await self._held_up(keys, login, after_s)
-        if self._waiting >= _WAITING:
-            return Refused(after_s=5.0)
-        self._waiting += 1
+        await self._refusals.settle()
+        if self._blocked_for(keys) > 0:
+            return await self._held_up(keys, login)
+        queue = self._queues[keys.known]
+        if queue.waiting >= _WAITING:
+            return self._busy(keys)
+        queue.waiting += 1
         try:
-            async with self._one:
+            async with queue.one:
                 # Others may have guessed meanwhile.
-                if (after_s := self._blocked_for(keys)) > 0:
-                    return await self._held_up(keys, login, after_s)
+                if self._blocked_for(keys) > 0:
+                    return await self._held_up(keys, login)
                 return await self._compare(name, keys, login)
         finally:
-            self._waiting -= 1
+            queue.waiting -= 1
 
-    def _keys(self, name: str, login: Login) -> tuple[str, str]:
-        """Return what a wrong password is counted for: the name or browser, and the address."""
+    def _busy(self, keys: _Keys) -> Refused:
+        """Refuse because too many wait; who comes again and again at once is held up in the end."""
+        if not keys.known:
+            self._by_address.count(keys.address, self._clock.monotonic())
+        return Refused(after_s=5.0)
+
+    def _keys(self, name: str, login: Login) -> _Keys:
         device, _, signature = login.device.partition(".")
         known = bool(device) and _same(signature, self._device_signature(name, device))
-        return (f"{name} {device if known else ''}", network_of(login.remote))
+        return _Keys(f"{name} {device if known else ''}", network_of(login.remote), known)
 
-    def _blocked_for(self, keys: tuple[str, str]) -> float:
+    def _address_blocked_for(self, keys: _Keys) -> float:
+        """Return how long an address must wait; a known browser waits for its own mistakes alone."""
+        if keys.known:
+            return 0.0
+        return self._by_address.blocked_for(keys.address, self._clock.monotonic())
+
+    def _blocked_for(self, keys: _Keys) -> float:
         now = self._clock.monotonic()
-        return max(
-            self._by_name.blocked_for(keys[0], now), self._by_address.blocked_for(keys[1], now)
-        )
+        return max(self._by_name.blocked_for(keys.name, now), self._address_blocked_for(keys))
 
-    async def _held_up(self, keys: tuple[str, str], login: Login, after_s: float) -> Refused:
-        """Refuse without comparing; a flood of tries is one entry of the audit."""
-        now, key = self._clock.monotonic(), " ".join(keys)
+    async def _held_up(self, keys: _Keys, login: Login) -> Refused:
+        """Refuse without comparing; a flood of tries is one entry of the audit.
+
+        Told once of what is held up: of an address, whatever names are tried from there.
+        """
+        by_address = self._address_blocked_for(keys) > 0
+        now, key = self._clock.monotonic(), f"@{keys.address}" if by_address else keys.name
         if not self._told.blocked_for(key, now):
             self._told.count(key, now)
-            await self._note("login.held_up", "", login.remote)
-        return Refused(after_s=after_s)
+            await self._refusals.note("login.held_up", "", login.remote)
+        return Refused(after_s=self._blocked_for(keys))
 
-    async def _compare(self, name: str, keys: tuple[str, str], login: Login) -> User | Refused:
+    async def _compare(self, name: str, keys: _Keys, login: Login) -> User | Refused:
         user = await self._accounts.user(name)
         self._nobodys = self._nobodys or await asyncio.to_thread(passwords.nobodys)
         kept = user.password if user is not None else self._nobodys
@@ -135,10 +169,12 @@ class Sessions:
         if user is not None and right:
             return user
         now = self._clock.monotonic()
-        self._by_name.count(keys[0], now)
-        self._by_address.count(keys[1], now)
+        self._by_name.count(keys.name, now)
+        self._by_address.count(keys.address, now)
         # A name that is nobody's may be a password in the wrong field.
-        await self._note("login.refused", user.name if user is not None else "", login.remote)
+        await self._refusals.note(
+            "login.refused", user.name if user is not None else "", login.remote
+        )
         return Refused()
 
     async def _begin(self, user: User, remote: str) -> str | None:
@@ -148,12 +184,6 @@ class Sessions:
             digest_of(token), user, entry, opened=now - LASTS, seen=now - IDLE
         )
         return token if begun else None
-
-    async def _note(self, action: str, subject: str, remote: str) -> None:
-        now = self._clock.now()
-        await self._accounts.note(
-            NewEntry(at=now, by="", remote=remote, action=action, subject=subject)
-        )
 
     async def find(self, token: str, *, active: bool) -> Session | None:
         """Return the session of a token that holds still.

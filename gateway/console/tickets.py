@@ -12,12 +12,14 @@ from gateway.console.guard import Console, Page, Visit, routes_of, to
 from gateway.console.listing import Found, Wanted, is_emergency, search, wanted_of
 from gateway.console.roles import Right
 from gateway.console.views import ROOT
-from gateway.desks.incidents import OPEN
+from gateway.desks.incidents import UNANSWERED
 from gateway.desks.view import desk_views
+from gateway.links import attachment_url
 from gateway.portal.routes import tidy_number
+from gateway.store.base import Event, Store, StoredIncident
 from gateway.view import publish
 from normalizer.number import parse
-from normalizer.schema import Evidence, Status, Urgency
+from normalizer.schema import Attachment, Evidence, Status, Urgency, Value
 
 #: Seconds between two looks of the live page.
 REFRESH_S = 10
@@ -43,7 +45,7 @@ async def live(visit: Visit) -> web.StreamResponse:
     """Show what has come in last, and the incidents that are open; again every few seconds."""
     store, public = visit.console.store, visit.console.public
     found = await search(store, Wanted(emergencies=not visit.may(Right.TICKETS)))
-    opened = await store.incidents(None, OPEN, _INCIDENTS)
+    opened, counts = await open_incidents(store), await store.counts()
     incidents = await desk_views(store, opened, public.zone, visit.console.roster())
     still = "still" in visit.request.query
     return visit.page(
@@ -52,10 +54,19 @@ async def live(visit: Visit) -> web.StreamResponse:
         still=still,
         rows=found.rows,
         incidents=incidents,
-        counts=await store.counts(),
+        counts=counts,
+        more=counts.get("incidents_open", 0) > len(incidents),
         now=visit.console.clock.now(),
         seconds=REFRESH_S,
     )
+
+
+async def open_incidents(store: Store) -> list[StoredIncident]:
+    """Return the newest open incidents; those that nobody has answered yet come first."""
+    found = await store.newest_incidents(UNANSWERED, _INCIDENTS)
+    if rest := _INCIDENTS - len(found):
+        found += await store.newest_incidents(("acknowledged",), rest)
+    return found
 
 
 async def tickets(visit: Visit) -> web.StreamResponse:
@@ -90,7 +101,9 @@ def _listed(visit: Visit, found: Found, unknown: str = "", status: int = 200) ->
 
 
 async def _by_number(visit: Visit, number: str) -> web.Response:
-    if parse(number) is not None and await visit.console.store.ticket(number) is not None:
+    stored = await visit.console.store.ticket(number) if parse(number) is not None else None
+    # Who may see emergencies alone does not learn which other numbers there are.
+    if stored is not None and (visit.may(Right.TICKETS) or is_emergency(stored)):
         return to(f"{ROOT}tickets/{number}")
     return _listed(visit, Found(rows=(), before=None), unknown=number, status=404)
 
@@ -114,8 +127,28 @@ async def ticket(visit: Visit) -> web.StreamResponse:
         pieces=pieces(stored.ticket.content.text, shown.evidence),
         incidents=await desk_views(console.store, incidents, console.public.zone, console.roster()),
         deliveries=await console.store.deliveries_of([event.seq for event in events]),
-        events=stored.events,
+        steps=[_step(event, console.public.secret) for event in stored.events],
         links=[(a, (a.url or "").removeprefix(console.public.url)) for a in shown.attachments],
+    )
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """What a ticket's page shows of one of its events."""
+
+    event: Event
+    text: str | None  #: what was said: with an addition in its details, else by itself
+    rating: str | None
+    files: tuple[tuple[Attachment, str], ...]  #: with their addresses
+
+
+def _step(event: Event, secret: bytes) -> Step:
+    message = event.data.get("message") or {}
+    files = msgspec.convert(message.get("attachments", ()), tuple[Attachment, ...])
+    return Step(
+        event=event,
+        text=event.text or message.get("text"),
+        rating=event.data.get("rating"),
+        files=tuple((one, attachment_url("", secret, one.id, one.sha256)) for one in files),
     )
 
 

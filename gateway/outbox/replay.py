@@ -12,11 +12,13 @@ from gateway.core import Core
 from gateway.desks.incidents import IncidentIndex
 from gateway.desks.roster import Roster
 from gateway.ids import new_id
+from gateway.late_answers import LateAnswers
 from gateway.metrics import Metrics
 from gateway.plugins import Plugins
 from gateway.rules import compile_rules
-from gateway.sections import name_of
+from gateway.sections import name_of, speakers_of, ways_of
 from gateway.store.base import Delivery, Lane, Quarantined, Store
+from gateway.talk.answering import Answering
 from normalizer.errors import ConfigError
 from normalizer.place import same_place
 
@@ -57,10 +59,18 @@ async def replay(
     rules = await asyncio.to_thread(compile_rules, loaded)
     index = IncidentIndex(lambda: roster, same_place, new_id)
     await index.seed(store, clock.now())
-    intake = Intake(Core(store, lambda: rules, clock, index, Elsewhere(), Metrics()))
+    # The channel's own way out: without one its citizens cannot be answered from here.
+    own = loaded.settings.model_copy(update={"channels": (section,)})
+    answering = Answering(ways_of(own, channels, speakers_of(own, channels, [channel])))
+    core = Core(store, lambda: rules, clock, index, Elsewhere(), Metrics(), answering)
+    intake, answers = Intake(core), LateAnswers(core, {})
     request = Request(method="POST", headers={"content-type": item.raw_type}, body=item.raw)
     inbounds = channel.parse(request, item.at)
     blobs = Blobs(loaded.settings.store.files)
     for content in channel.files(request):
         await blobs.write(content)
-    return [await intake.accept(inbound) for inbound in inbounds]
+    receipts = []
+    for inbound in inbounds:
+        receipts.append(receipt := await intake.accept(inbound))
+        await answers.answer(inbound, receipt)
+    return receipts

@@ -11,7 +11,7 @@ from gateway.store.ops import AuditRow, from_us, to_us
 from normalizer.schema import Value
 
 if TYPE_CHECKING:
-    from gateway.store.base import Delivery, Quarantined
+    from gateway.store.base import Delivery, Quarantined, StoredIncident
     from gateway.store.read import Reader
 
 T = TypeVar("T")
@@ -236,8 +236,23 @@ class Consoled(Protocol):
         """The versions of the routes."""
         ...
 
-    async def held_heads(self, limit: int) -> "list[Quarantined]":
-        """Return what is held, oldest first, without the messages themselves: ``raw`` is empty."""
+    async def newest_incidents(self, states: Sequence[str], limit: int) -> "list[StoredIncident]":
+        """Return incidents in these states, whatever their desk, newest first."""
+        ...
+
+    async def held_heads(
+        self, limit: int, after: "Quarantined | None" = None
+    ) -> "list[Quarantined]":
+        """Return what is held, oldest first, without the messages themselves: ``raw`` is empty.
+
+        Args:
+            limit: So many at most.
+            after: Those behind this one.
+        """
+        ...
+
+    async def dead(self, limit: int, after: int = 0) -> "list[Delivery]":
+        """Return dead deliveries, oldest first, those behind the one with this ``seq``."""
         ...
 
     async def deliveries_of(self, events: Sequence[int]) -> "list[Delivery]":

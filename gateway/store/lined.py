@@ -258,6 +258,10 @@ class LinedStore(ABC):
         """Return incidents at ``desk`` (None: at any) in these states, ids ascending."""
         return await self._read(lambda reader: reader.incidents(desk, states, limit, after))
 
+    async def newest_incidents(self, states: Sequence[str], limit: int) -> list[StoredIncident]:
+        """Return incidents in these states, whatever their desk, newest first."""
+        return await self._read(lambda reader: reader.newest_incidents(states, limit))
+
     async def ladder_due(self, now: datetime, limit: int) -> list[StoredIncident]:
         """Return incidents whose ladder's clock has run out, most overdue first."""
         return await self._read(lambda reader: reader.ladder_due(to_us(now), limit))
@@ -279,9 +283,14 @@ class LinedStore(ABC):
         """Return quarantined messages in these states, oldest first."""
         return await self._read(lambda reader: reader.quarantined(states, limit))
 
-    async def held_heads(self, limit: int) -> list[Quarantined]:
+    async def held_heads(self, limit: int, after: Quarantined | None = None) -> list[Quarantined]:
         """Return what is held, oldest first, without the messages themselves."""
-        return await self._read(lambda reader: reader.held_heads(limit))
+        behind = (0, "") if after is None else (to_us(after.at), after.id)
+        return await self._read(lambda reader: reader.held_heads(limit, *behind))
+
+    async def dead(self, limit: int, after: int = 0) -> list[Delivery]:
+        """Return dead deliveries, oldest first, those behind the one with this ``seq``."""
+        return await self._read(lambda reader: reader.dead(limit, after))
 
     async def held(self, id: str) -> Quarantined | None:  # noqa: A002 - the protocol's name
         """Return the quarantined message with this id, whatever its state."""

@@ -199,6 +199,11 @@ class Reader(ABC):
         rows = [row for s in set(states) for row in self.rows(name, s, after, limit, *more)]
         return self._incidents(sorted(rows)[:limit])
 
+    def newest_incidents(self, states: Sequence[str], limit: int) -> list[StoredIncident]:
+        """Return incidents, newest first."""
+        rows = [row for s in set(states) for row in self.rows("newest_incidents", s, limit)]
+        return self._incidents(sorted(rows, reverse=True)[:limit])
+
     def ladder_due(self, now: int, limit: int) -> list[StoredIncident]:
         """Return incidents whose clock has run out, most overdue first."""
         return self._incidents(self.rows("ladder_due", now, limit))
@@ -287,9 +292,13 @@ class Reader(ABC):
         rows = [row for s in set(states) for row in self.rows("quarantined", s, limit)]
         return [_quarantined(r) for r in sorted(rows, key=lambda row: (row[1], row[0]))[:limit]]
 
-    def held_heads(self, limit: int) -> list[Quarantined]:
+    def dead(self, limit: int, after: int) -> list[Delivery]:
+        """Return dead deliveries, oldest first."""
+        return [delivery_of(row) for row in self.rows("dead", after, limit)]
+
+    def held_heads(self, limit: int, at: int, item_id: str) -> list[Quarantined]:
         """Return what is held, oldest first, without the messages themselves."""
-        rows = self.rows("held_heads", limit)
+        rows = self.rows("held_heads", limit, at, item_id)
         return [_quarantined((*row[:5], b"", *row[5:])) for row in rows]
 
     def held(self, item_id: str) -> Quarantined | None:

@@ -1,12 +1,20 @@
 """Logging in and out: cookies, limits, forged and foreign requests."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import Mock
+from urllib.parse import urlencode
 
 import apsw
 import pytest
+from aiohttp import StreamReader
+from aiohttp.test_utils import make_mocked_request
 
+from gateway.console import guard
 from gateway.console.sessions import OF_NAME
+from normalizer.errors import Malformed
 from tests.acceptance.http import Answer
 from tests.console.world import PASSWORD, ROOT, Browser, Console, add_users, forms_of, words
 
@@ -201,3 +209,52 @@ async def test_nothing_that_was_typed_is_in_the_logs(console: Console) -> None:
     err = console.world.gateway.err
     assert PASSWORD not in err
     assert token not in err
+
+
+async def test_who_is_demoted_while_a_form_arrives_may_not_any_more(console: Console) -> None:
+    """Who asks is found out when the form is whole, not when it began."""
+    await add_users(console.database, "sun", "li", role="admin")
+    async with console.anew("sun") as browser, console.of("admin") as admin:
+        values = {
+            "form_token": forms_of(await browser.get())[0].values["form_token"],
+            "name": "li",
+            "action": "remove",
+            "confirm": "on",
+        }
+        changed = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            whole = urlencode(values).encode()
+            yield whole[:9]
+            await changed.wait()
+            yield whole[9:]
+
+        sent = {"Content-Type": "application/x-www-form-urlencoded"}
+        posting = asyncio.create_task(
+            browser.ask("POST", f"{ROOT}users", data=slowly(), headers=sent)
+        )
+        await asyncio.sleep(0.2)
+        page = await admin.get("users")
+        which = [f.values.get("name") for f in forms_of(page)].index("sun")
+        assert (await admin.submit(page, {"role": "auditor"}, which)).status == 303
+        changed.set()
+        assert (await posting).status == 403
+        assert "li" in words(await admin.get("users")).split()
+
+
+async def test_a_form_has_its_time(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many octets trickle in."""
+    monkeypatch.setattr(guard, "FORM_S", 0.05)
+    reader = StreamReader(Mock(), 2**16)
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = make_mocked_request("POST", ROOT, headers=sent, payload=reader)
+
+    async def trickle() -> None:
+        while True:
+            reader.feed_data(b"a")
+            await asyncio.sleep(0.01)
+
+    trickling = asyncio.create_task(trickle())
+    with pytest.raises(Malformed):
+        await guard.form_of(request)
+    trickling.cancel()

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,16 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.console.roles import ROLES, Right, may
+from gateway.store.base import Change
+from gateway.store.sqlite import SqliteStore
 from tests.acceptance.office import Push
 from tests.acceptance.polling import eventually
 from tests.acceptance.signing import push
 from tests.acceptance.world import phone
 from tests.console.chromium import tab
 from tests.console.world import PASSWORD, ROOT, Browser, Console, forms_of, running, words
+from tests.store import make
+from tests.store.make import NOW
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,6 +106,28 @@ async def test_a_citizens_words_are_words(console: Filled) -> None:
         assert "onerror=alert(2)" in shown.replace(" ", "")
 
 
+async def test_a_ticket_shows_what_was_added_and_how_it_was_rated(console: Filled) -> None:
+    """The words, the files as links, the rating with its comment; all of them escaped."""
+    store = SqliteStore(console.database, owner=False)
+    await store.open()
+    stored = await store.ticket(number(console, LAMP))
+    assert stored is not None
+    file = {"id": "a1", "name": "灯<b>.jpg", "media_type": "image/jpeg", "bytes": 9}
+    files = [{**file, "sha256": "0" * 64}]
+    message = {"at": NOW.isoformat(), "text": "又坏了<i>一盏", "attachments": files}
+    events = (
+        make.event("added", data={"message": message}),
+        make.event("rated", text="还<u>行", data={"rating": "basically_satisfied"}),
+    )
+    await store.change(Change(ticket_id=stored.ticket.id, events=events))
+    await store.close()
+    async with console.of("operator") as browser:
+        page = await browser.get(f"tickets/{number(console, LAMP)}")
+    for said in ("又坏了&lt;i&gt;一盏", "灯&lt;b&gt;.jpg", "还&lt;u&gt;行", "基本满意"):
+        assert said in page.text
+    assert f'href="/api/v1/attachments/{"0" * 64}/a1?sig=' in page.text
+
+
 async def test_tickets_are_found_by_number_channel_urgency_state_and_day(console: Filled) -> None:
     """Any of them together; what there is none of is told."""
     day = number(console, FIRE)[:8]
@@ -124,7 +152,7 @@ async def test_tickets_are_found_by_number_channel_urgency_state_and_day(console
         assert exact.headers["Location"] == f"{ROOT}tickets/{number(console, LAMP)}"
         unknown = await browser.get("tickets", params={"number": "20260101-000001-1<x>"})
         assert (unknown.status, "没有编号为" in words(unknown)) == (404, True)
-        for query in ({"urgency": "x"}, {"since": "yesterday"}, {"state": "<b>"}):
+        for query in ({"urgency": "x"}, {"since": "0001-01-01"}, {"state": "<b>"}):
             assert (await browser.get("tickets", params=query)).status == 400
         assert (await browser.get("tickets/20260101-000001-1")).status == 404
 
@@ -176,6 +204,9 @@ async def test_a_liaison_sees_emergencies_alone(console: Filled) -> None:
         assert number(console, FIRE) in (await browser.get()).text
         assert (await browser.get(f"tickets/{number(console, FIRE)}")).status == 200
         assert (await browser.get(f"tickets/{number(console, LAMP)}")).status == 403
+        for text, status in ((FIRE, 303), (LAMP, 404)):
+            found = await browser.get("tickets", params={"number": number(console, text)})
+            assert found.status == status
 
 
 @pytest.mark.parametrize("role", ["auditor", "liaison", "operator"])
@@ -243,8 +274,12 @@ async def test_what_could_not_be_delivered_is_delivered_after_all(console: Fille
             return any(one.subject == filed["number"] for one in office.taken)
 
         await eventually(arrived, "the push")
+        # What is no dead letter any more is nobody's to look into.
+        assert (await browser.get(f"deadletters/{stuck}")).status == 404
     async with console.of("auditor") as auditor:
-        assert stuck in words(await auditor.get("audit?action=deadletter.replay&by=operator"))
+        for done in ("seen", "replay", "done"):
+            audit = words(await auditor.get(f"audit?action=deadletter.{done}&by=operator"))
+            assert audit.count(stuck) == 1
 
 
 async def test_what_is_given_up_keeps_its_reason(console: Filled) -> None:
@@ -259,6 +294,24 @@ async def test_what_is_given_up_keeps_its_reason(console: Filled) -> None:
         assert ids[-1] not in (await browser.get("deadletters")).text
 
 
+async def test_dead_letters_are_read_in_pages(console: Filled) -> None:
+    """A hundred of a kind each; a dead one that was seen to does not lose its place."""
+    store = SqliteStore(console.database, owner=False)
+    await store.open()
+    for count in range(101):
+        await store.quarantine(make.quarantined(id=f"q-{count:03}", at=NOW + timedelta(days=9999)))
+    await store.close()
+    async with console.of("operator") as browser:
+        first = await browser.get("deadletters")
+        more = re.search(r'href="([^"]*held=[^"]+)"', first.text)
+        assert more
+        second = await browser.ask("GET", unescape(more[1]))
+        assert "deadletters/q-100" in second.text
+        assert "deadletters/q-000" in first.text
+        assert not {*re.findall(r"q-\d+", first.text)} & {*re.findall(r"/(q-\d+)\"", second.text)}
+        assert "回到最早" in words(second)
+
+
 async def test_the_audit_is_read_in_pages(console: Filled) -> None:
     """A hundred entries each, filtered by user, kind and day; what is no day is refused."""
     async with console.of("auditor") as browser, console.of("admin") as admin:
@@ -271,7 +324,10 @@ async def test_the_audit_is_read_in_pages(console: Filled) -> None:
         second = await browser.ask("GET", older[1].replace("&amp;", "&"))
         assert 0 < second.text.count(number(console, LAMP)) < 100
         assert "没有符合条件" in words(await browser.get("audit?until=2020-01-01"))
-        assert (await browser.get("audit?since=x")).status == 400
+        for asked in ("since=x", "since=0001-01-01", "until=9999-12-31", "since=1969-12-31"):
+            assert (await browser.get(f"audit?{asked}")).status == 400
+        for asked in ("since=1970-01-01", "until=9998-12-31"):
+            assert (await browser.get(f"audit?{asked}")).status == 200
         assert (await browser.get("audit?before=x")).status == 200
 
 

@@ -176,7 +176,7 @@ async def test_a_file_that_cannot_be_written_is_told(console: Console) -> None:
     in_the_way = file.with_name(f".{file.name}.new")
     in_the_way.mkdir()
     async with console.of("operator") as browser:
-        page = await put(browser, routes("市民政局"))
+        page = await put(browser, routes(other_than(unit)))
         in_the_way.rmdir()
         assert page.status == 503
         assert "无法写入" in words(page)

@@ -1,15 +1,17 @@
 """How long sessions last, what passwords are kept as, and who may do what."""
 
+import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from gateway.console import passwords, sessions
+from gateway.console import passwords, refusals, sessions
 from gateway.console.roles import ROLES, Right, may
 from gateway.console.sessions import IDLE, LASTS, Granted, Login, Refused, Sessions
-from gateway.store.accounts import NewEntry
+from gateway.store.accounts import Entry, NewEntry, Wanted
 from gateway.store.sqlite import SqliteStore
 from normalizer.errors import ConfigError
 from tests.clock import FakeClock
@@ -97,6 +99,82 @@ async def test_an_address_is_held_up_whatever_names_it_tries(
     assert held_up.after_s > 0
     elsewhere = Login(name="chen", password=PASSWORD, remote="10.0.0.8")
     assert isinstance(await found.login(elsewhere), Granted)
+
+
+async def noted(store: SqliteStore, action: str) -> list[Entry]:
+    """Return the entries of a kind, newest first."""
+    return await store.accounts.audit(Wanted(action=action), None, 1000)
+
+
+async def test_a_flood_from_one_address_is_one_entry_whatever_names_it_tries(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can fill the audit, which is never shortened, by names that they make up."""
+    monkeypatch.setattr(passwords, "matches", lambda *_: False)
+    found = Sessions(store.accounts, FakeClock(), store.secret)
+    for count in range(sessions.OF_ADDRESS + 20):
+        await found.login(login(f"name-{count}", "wrong"))
+    assert len(await noted(store, "login.refused")) == sessions.OF_ADDRESS
+    assert len(await noted(store, "login.held_up")) == 1
+
+
+async def test_refused_logins_are_so_many_entries_a_minute(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From however many addresses; one more entry has the number of the others."""
+    monkeypatch.setattr(passwords, "matches", lambda *_: False)
+    clock = FakeClock()
+    found = Sessions(store.accounts, clock, store.secret)
+    for count in range(refusals.MOST + 7):
+        name = f"name-{count}"
+        await found.login(Login(name=name, password="wrong", remote=f"10.1.0.{count}"))
+    assert len(await noted(store, "login.refused")) == refusals.MOST
+    await clock.advance(60)
+    await found.login(login("last", "wrong"))
+    assert len(await noted(store, "login.refused")) == refusals.MOST + 1
+    (more,) = await noted(store, "login.more")
+    assert more.detail == {"count": "7"}
+
+
+async def test_a_known_browser_gets_in_whatever_its_address_does(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither wrong passwords from behind the same address nor a queue of strangers hold it up."""
+    going_on = threading.Event()
+
+    def matches(given: str, _: str) -> bool:
+        if given == "slow":
+            going_on.wait(20)
+        return given == PASSWORD
+
+    monkeypatch.setattr(passwords, "matches", matches)
+    found = Sessions(store.accounts, FakeClock(), store.secret)
+    device = (await begun(found)).device
+    for count in range(sessions.OF_ADDRESS):
+        await found.login(login(f"name-{count}", "wrong"))
+    strangers = [
+        asyncio.create_task(
+            found.login(Login(name=f"n{count}", password="slow", remote=f"10.2.0.{count}"))
+        )
+        for count in range(40)
+    ]
+    await asyncio.sleep(0)
+    await begun(found, device)
+    assert not all(one.done() for one in strangers)
+    going_on.set()
+    busy = [one for one in await asyncio.gather(*strangers) if one != Refused()]
+    assert busy == [Refused(after_s=5.0)] * 24
+
+
+async def test_who_comes_again_and_again_while_all_are_busy_is_held_up(store: SqliteStore) -> None:
+    """A refusal for want of room counts like a wrong password, for a stranger's address."""
+    clock = FakeClock()
+    found = Sessions(store.accounts, clock, store.secret)
+    many = [found.login(login(f"n{count}", "wrong")) for count in range(16 + sessions.OF_ADDRESS)]
+    assert Refused(after_s=5.0) in await asyncio.gather(*many)
+    held_up = await found.login(login())
+    assert isinstance(held_up, Refused)
+    assert held_up.after_s > 60
 
 
 async def test_an_unknown_name_costs_as_much_as_a_known_one(

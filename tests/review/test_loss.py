@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from channels.webhook.codec import decode
 from config.load import load
 from gateway import plugins
 from gateway.health import Health
+from gateway.late_answers import LATE
 from gateway.letters import LONG_TEXT, Letters, sounds_urgent
 from gateway.line import MOST_WAITING, Line
 from gateway.outbox.destination import Outlet
@@ -21,6 +23,7 @@ from gateway.outbox.replay import replay
 from gateway.store.base import Lane, Outcome, Quarantined
 from normalizer.errors import Conflict, StoreError
 from normalizer.schema import Urgency
+from tests.channels.wechat.cases import members
 from tests.clock import START, FakeClock
 from tests.dispatch.scene import Script, Tally
 from tests.gateway.world import CONFIG, FIRE, LAMP, World
@@ -212,6 +215,30 @@ async def test_a_replayed_push_has_its_files(world: World, tmp_path: Path) -> No
     (receipt,) = await replay(item, world.store, load(path), plugins.load("gateway.channels"))
     (attachment,) = (await world.ticket(receipt.number)).ticket.attachments
     assert (kept / attachment.sha256[:2] / attachment.sha256).read_bytes() == PHOTO
+
+
+async def test_a_replayed_push_is_answered_once(world: World, tmp_path: Path) -> None:
+    """By the outbox: nobody waits for the reply that would have told its citizen."""
+    account = "{kind: wechat, name: oa, app_id: wx1, app_secret: s, token: a-token-of-the-tests}"
+    config = CONFIG.replace("channels: [", f"channels: [{account}, ").replace(
+        "instance:", "store: {url: 'sqlite:///gateway.db'}\ninstance:", 1
+    )
+    path = tmp_path / "other.yaml"
+    path.write_text(config, encoding="utf-8")
+    item = Quarantined(
+        id="q-2",
+        at=START,
+        channel="wechat",
+        account="oa",
+        reason="the gateway failed on it: KeyError",
+        raw=msgspec.json.encode(members(Content=LAMP, MsgId=1)),
+        raw_type="application/json",
+    )
+    for _ in range(2):
+        (receipt,) = await replay(item, world.store, load(path), plugins.load("gateway.channels"))
+    (answer,) = [d for d in await world.deliveries() if d.type == LATE]
+    assert answer.destination == "answer:wechat:oa"
+    assert receipt.number in answer.data["text"]
 
 
 async def test_a_held_message_is_found_behind_any_number_of_others(world: World) -> None:

@@ -207,6 +207,22 @@ async def test_incidents_are_listed_by_desk_and_state(store: Store) -> None:
     assert await listed("119", "closed") == []
 
 
+async def test_the_newest_incidents_come_first(store: Store) -> None:
+    """Whatever their desk, and however many older ones there are."""
+    raised = [make.incident(service) for service in ("119", "122", "119", "110")]
+    for one in raised:
+        await tell(store, one)
+    ids = [one.id for one in raised]
+    await step(store, ids[1], "acknowledged")
+
+    async def newest(*states: str, limit: int = 9) -> list[str]:
+        return [i.incident.id for i in await store.newest_incidents(states, limit)]
+
+    assert await newest("raised") == [ids[3], ids[2], ids[0]]
+    assert await newest("raised", "acknowledged", limit=3) == [ids[3], ids[2], ids[1]]
+    assert await newest("acknowledged", "closed") == [ids[1]]
+
+
 async def test_ladders_run_out_in_order(store: Store) -> None:
     """Incidents whose clock has run out come most overdue first; a stopped clock never does."""
     assert await store.ladder_next() is None
@@ -282,6 +298,8 @@ async def test_quarantine_keeps_a_message_whole(store: Store) -> None:
     heads = [msgspec.structs.replace(one, raw=b"") for one in (early, late)]
     assert await store.held_heads(9) == heads
     assert await store.held_heads(1) == heads[:1]
+    assert await store.held_heads(9, early) == heads[1:]
+    assert await store.held_heads(9, late) == []
     assert (await store.counts())["held"] == 2
 
 

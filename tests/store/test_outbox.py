@@ -163,6 +163,8 @@ async def test_a_dead_delivery_lets_the_next_one_go(store: Store) -> None:
     await end(store, taken.seq, "dead", error="410")
     (dead,) = await store.deliveries(["dead"], 10)
     assert (dead.id, dead.state, dead.last_error, dead.attempts) == ("a", "dead", "410", 1)
+    assert await store.dead(10) == [dead]
+    assert await store.dead(10, dead.seq) == []
     assert await claim(store) == ["b"]
     counts = await store.counts()
     assert (counts["due"], counts["dead"]) == (1, 1)

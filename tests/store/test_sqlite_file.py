@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from gateway.store import sqlite_file
+from gateway.store.accounts import NewEntry, Wanted
 from gateway.store.asking import adding
 from gateway.store.base import Lane
 from gateway.store.migrate import APPLICATION_ID
@@ -250,6 +251,9 @@ async def test_the_log_is_copied_back(path: Path) -> None:
         ("write", "ticket_of_key", "tickets_key"),
         ("read", "next_due", "deliveries_claim"),
         ("read", "deliveries_rare", "deliveries_rare"),
+        ("read", "dead", "deliveries_rare"),
+        ("read", "held_heads", "quarantine_state"),
+        ("read", "newest_incidents", "incidents_state"),
         ("read", "tickets_of_thread", "tickets_thread"),
         ("read", "tickets_before", "sqlite_autoindex_tickets_1"),
         ("read", "public_before", "tickets_public"),
@@ -366,3 +370,21 @@ async def test_tickets_of_an_older_store_are_news(tmp_path: Path) -> None:
     news = (await new.unwatched(10)).news
     assert [(one.seq, one.limits is not None) for one in news] == [(stored.events[0].seq, True)]
     await new.close()
+
+
+async def test_no_entry_of_the_audit_is_replaced(tmp_path: Path) -> None:
+    """REPLACE, which fires no trigger of what it takes out, is refused, too."""
+    path = tmp_path / "gateway.db"
+    store = SqliteStore(path)
+    await store.open()
+    for by in ("chen", "li"):
+        await store.accounts.note(NewEntry(at=make.NOW, by=by, remote="", action="login"))
+    connection = apsw.Connection(str(path))
+    anew = "audit SELECT seq, at, 'wang', remote, action, subject, detail FROM audit"
+    for statement in ("INSERT OR REPLACE INTO ", "REPLACE INTO "):
+        with pytest.raises(apsw.ConstraintError, match="append-only"):
+            connection.execute(statement + anew)
+    connection.close()
+    found = await store.accounts.audit(Wanted(), None, 9)
+    assert [one.by for one in found] == ["li", "chen"]
+    await store.close()

@@ -64,6 +64,11 @@ SELECT seq, id, destination, lane, type, subject, ticket_id, event_seq, created_
     due_at, data, last_error, state, why
 FROM outbox WHERE state IN ('leased', 'dead', 'discarded') AND state = ?1 ORDER BY seq LIMIT ?2;
 
+-- name: dead
+SELECT seq, id, destination, lane, type, subject, ticket_id, event_seq, created_at, attempts,
+    due_at, data, last_error, state, why
+FROM outbox WHERE state IN ('leased', 'dead', 'discarded') AND state = 'dead' AND seq > ?1 ORDER BY seq LIMIT ?2;
+
 -- name: attached
 SELECT sha256 FROM attachments
 WHERE sha256 IN (SELECT value FROM json_array_elements_text(?1::text::json));

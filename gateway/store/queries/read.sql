@@ -32,6 +32,10 @@ WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
 SELECT id, seq, state, desk, rung, rung_from, ladder_at, body FROM incidents
 WHERE desk = ?4 AND state = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
 
+-- name: newest_incidents
+SELECT id, seq, state, desk, rung, rung_from, ladder_at, body FROM incidents
+WHERE state = ?1 ORDER BY id DESC LIMIT ?2;
+
 -- name: ladder_due
 SELECT id, seq, state, desk, rung, rung_from, ladder_at, body FROM incidents
 WHERE ladder_at <= ?1 ORDER BY ladder_at, seq LIMIT ?2;
@@ -88,7 +92,7 @@ WHERE state = ?1 ORDER BY at, id LIMIT ?2;
 -- name: held_heads
 -- Without the messages themselves, which may be large.
 SELECT id, at, channel, account, reason, raw_type, state, why FROM quarantine
-WHERE state = 'held' ORDER BY at, id LIMIT ?1;
+WHERE state = 'held' AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?1;
 
 -- name: counters
 SELECT name, value FROM counters;

@@ -63,6 +63,11 @@ SELECT seq, id, destination, lane, type, subject, ticket_id, event_seq, created_
     due_at, data, last_error, state, why
 FROM outbox WHERE rare = ?1 ORDER BY seq LIMIT ?2;
 
+-- name: dead
+SELECT seq, id, destination, lane, type, subject, ticket_id, event_seq, created_at, attempts,
+    due_at, data, last_error, state, why
+FROM outbox WHERE rare = 'dead' AND seq > ?1 ORDER BY seq LIMIT ?2;
+
 -- name: attached
 SELECT value FROM json_each(?1) WHERE value IN (SELECT sha256 FROM attachments);
 

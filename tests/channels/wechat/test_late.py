@@ -14,9 +14,12 @@ from channels.wechat.channel import plugin
 from gateway.accept import Intake
 from gateway.additions import Additions
 from gateway.blobs import Blobs
+from gateway.console.again import Again
 from gateway.core import Core
-from gateway.late import LATE, InTime, Latecomers, Taking
+from gateway.late import InTime, Latecomers, Taking
+from gateway.late_answers import LATE
 from gateway.portal.citizen import Citizen
+from gateway.store.base import Quarantined
 from gateway.store.sqlite import SqliteStore
 from gateway.talk.answering import Answering
 from gateway.talk.conversation import Conversation
@@ -138,6 +141,28 @@ async def test_a_store_that_takes_seven_seconds(world: World, tmp_path: Path) ->
     assert len(await _late_answers(world)) == 1
     await until(lambda: not _written(tmp_path))
     await node.late.stop(1)
+
+
+async def test_a_dead_letter_that_is_read_again_is_answered_once(
+    world: World, tmp_path: Path
+) -> None:
+    """By a message of its own: the push that its reply would have told it by is long over."""
+    node = Node(world, tmp_path)
+    again = Again({KEY: node.channel}, node.taking, node.late.answers)
+    item = Quarantined(
+        id="q-1",
+        at=world.clock.now(),
+        channel="wechat",
+        account="oa",
+        reason="the gateway failed on it: KeyError",
+        raw=msgspec.json.encode(members(Content="人民路的路灯坏了三盏", MsgId=1)),
+        raw_type="application/json",
+    )
+    (receipt,) = await again.read(item)
+    assert await again.read(item) != []
+    (answer,) = await _late_answers(world)
+    assert receipt.number in answer.data["text"]
+    assert answer.data["to"] == CITIZEN
 
 
 async def test_a_store_that_refuses_is_asked_until_it_takes(world: World, tmp_path: Path) -> None:
