@@ -8,27 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.world import World, opened, phone
+from tests.console.chromium import FLAGS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--lang=zh-CN",
-)
 
 
 async def _dom(url: str, folder: Path, width: int) -> str:
     """Return the document as the browser has it after its scripts ran for two seconds."""
     process = await asyncio.create_subprocess_exec(
         "chromium",
-        *_FLAGS,
+        *FLAGS,
         f"--user-data-dir={folder / 'profile'}",
         f"--window-size={width},900",
         "--timeout=2000",

@@ -13,7 +13,8 @@ from typing import Any
 
 import aiohttp
 
-_FLAGS = (
+#: How a browser is started that shows nothing and asks nobody outside.
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -23,7 +24,6 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--lang=zh-CN",
-    "--remote-debugging-port=0",
 )
 
 
@@ -104,7 +104,8 @@ async def tab(profile: Path) -> AsyncIterator[Tab]:
     """Yield a tab of a new browser."""
     process = await asyncio.create_subprocess_exec(
         "chromium",
-        *_FLAGS,
+        *FLAGS,
+        "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,
