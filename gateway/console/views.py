@@ -6,33 +6,26 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, Final
 
 import jinja2
 from aiohttp import web
 
 from gateway.console.roles import Right, may
+from gateway.pageheaders import page_headers
 from gateway.store.accounts import User
 from normalizer.schema import LABELS
 
 #: Every address of the console begins with it; its cookies go nowhere else.
 ROOT: Final = "/console/"
-#: No script at all, nothing from elsewhere, nothing inline, no frame around us.
-_HEADERS: Final = MappingProxyType(
+#: No script at all, nothing inline.
+_HEADERS: Final = page_headers(
+    "style-src 'self'; img-src data:;",
     {
-        "Content-Security-Policy": (
-            "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        ),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",  # for browsers older than frame-ancestors
-        "Referrer-Policy": "same-origin",
         "Permissions-Policy": "geolocation=(), camera=(), microphone=(), payment=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "no-store",
-    }
+    },
 )
 #: Pages of the navigation: path below the root, name of its text, and the right that it takes.
 _NAVIGATION: Final = (

@@ -20,6 +20,7 @@ from gateway.desks.incidents import OPEN, UNANSWERED
 from gateway.desks.stream import PAGE_MOST, Site, page_of
 from gateway.desks.texts import LANGUAGES, TEXTS
 from gateway.desks.view import desk_views
+from gateway.pageheaders import page_headers
 from gateway.problems import problem
 from gateway.store.base import StoredIncident
 from normalizer.errors import FieldError, GatewayError, Malformed, NotAllowed, Unauthorized
@@ -27,17 +28,10 @@ from normalizer.errors import FieldError, GatewayError, Malformed, NotAllowed, U
 log = logging.getLogger(__name__)
 
 _STATIC = {"desk.css": "text/css", "desk.js": "text/javascript"}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+_HEADERS = page_headers(
+    "script-src 'self'; style-src 'self'; img-src data:; connect-src 'self';",
+    {"Cache-Control": "no-store"},
+)
 _BY_COOKIE = "gateway_desk_by"
 _LANG_COOKIE = "gateway_desk_lang"
 _YEAR_S = 365 * 86400

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, Final
 
 import jinja2
 from aiohttp import web
 
+from gateway.pageheaders import page_headers
 from normalizer.schema import Value
 
 LANGUAGES: Final = ("zh", "en")
@@ -33,20 +33,13 @@ _TEMPLATES: Final = (
     "ticket.html",
     "error.html",
 )
-#: Nothing from elsewhere, nothing inline, no frame around us.
-_HEADERS: Final = MappingProxyType(
+#: Nothing inline.
+_HEADERS: Final = page_headers(
+    "style-src 'self'; script-src 'self'; img-src 'self';",
     {
-        "Content-Security-Policy": (
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        ),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",  # for browsers older than frame-ancestors
-        "Referrer-Policy": "same-origin",
         "Permissions-Policy": "geolocation=(self), camera=(), microphone=(), payment=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Vary": "Cookie, Accept-Language",
-    }
+    },
 )
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([0-9.]{1,5}))?\s*")
 
