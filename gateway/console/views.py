@@ -14,6 +14,7 @@ from aiohttp import web
 from gateway.console.roles import Right, may
 from gateway.pageheaders import page_headers
 from gateway.store.accounts import User
+from gateway.stylesheets import with_palette
 from normalizer.schema import LABELS
 
 #: Every address of the console begins with it; its cookies go nowhere else.
@@ -53,7 +54,7 @@ class Views:
         self._zone = zone
         self.texts = load_texts()
         folder = files("gateway") / "pages"
-        self._css = (folder / "static" / "console.css").read_bytes()
+        self._css = with_palette("console.css")
         self._environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
             autoescape=True,

@@ -23,6 +23,7 @@ from gateway.desks.view import desk_views
 from gateway.pageheaders import page_headers
 from gateway.problems import problem
 from gateway.store.base import StoredIncident
+from gateway.stylesheets import with_palette
 from normalizer.errors import FieldError, GatewayError, Malformed, NotAllowed, Unauthorized
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,8 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        folder = resources.files("gateway") / "pages" / "static"
-        self._files = {name: (folder / name).read_bytes() for name in _STATIC}
+        script = resources.files("gateway") / "pages" / "static" / "desk.js"
+        self._files = {"desk.css": with_palette("desk.css"), "desk.js": script.read_bytes()}
         self._version = sha256(b"".join(self._files.values())).hexdigest()[:12]
 
     def routes(self) -> list[web.RouteDef]:

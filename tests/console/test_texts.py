@@ -7,6 +7,7 @@ import pytest
 
 from gateway.console.roles import ROLES
 from gateway.console.views import load_texts
+from gateway.stylesheets import with_palette
 from tests.pages.test_contrast import contrast
 from tests.pages.test_texts import leaves
 
@@ -52,7 +53,7 @@ def test_every_text_is_used() -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_readable(scheme: str) -> None:
     """Text on its background reaches 4.5 to 1 (WCAG 2.2 1.4.3), borders of inputs 3 to 1 (1.4.11)."""
-    css = (files("gateway") / "pages" / "static" / "console.css").read_text("utf-8")
+    css = with_palette("console.css").decode()
     light, dark = (
         dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block))
         for block in re.findall(r":root \{([^}]*)\}", css)[:2]
